@@ -1,0 +1,1 @@
+"""From multi-view video to a baked scene: captures, training and export."""

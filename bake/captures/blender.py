@@ -1,0 +1,95 @@
+"""D-NeRF and Blender captures: transforms_train.json and its siblings.
+
+Usually one camera that moves while time passes, so every pose is a view of its own that exists at
+the frames where it was taken. Without ``time`` the capture is a single frame.
+"""
+
+from math import pi, tan
+from pathlib import Path
+
+from bake.captures.pictures import FileReader, PictureFiles, picture_size
+from bake.captures.rig import Rig, Shot, to_rig
+from bake.captures.source import DEFAULT_FRAME_RATE as _FRAME_RATE
+from bake.captures.source import Source, Split, to_frame_rate
+from bake.captures.transforms import (
+    Intrinsics,
+    Record,
+    read_document,
+    to_aabb,
+    to_camera,
+    to_frames,
+)
+from bake.errors import CaptureError
+from render.geometry import Aabb
+
+# D-NeRF's objects are modeled inside this box (recalled from its loaders, which march near 2 to
+# far 6 from cameras at distance 4).
+_AABB = Aabb((-1.5, -1.5, -1.5), (1.5, 1.5, 1.5))
+_EXTENSIONS = (".png", ".jpg", ".jpeg")
+
+
+def open_source(path: str) -> Source:
+    """Read the train and the test file in the folder ``path``; val stands in for a missing test.
+
+    Raises:
+        CaptureError: naming the entry or key that is missing or cannot be used.
+    """
+    folder = Path(path)
+    train = read_document(folder / "transforms_train.json")
+    held_out = folder / "transforms_test.json"
+    if not held_out.is_file() and (folder / "transforms_val.json").is_file():
+        held_out = folder / "transforms_val.json"
+    test = read_document(held_out)
+    parts = [(train, train.records("frames")), (test, test.records("frames"))]
+    # Both parts share one timeline, so the ranks of their times are taken together.
+    frames = iter(to_frames([entry for _, entries in parts for entry in entries]))
+    shots = [
+        shot
+        for part, (document, entries) in enumerate(parts)
+        for shot in _shots(folder, document, entries, part)
+    ]
+    rig = to_rig([shot._replace(frame=next(frames)) for shot in shots], allow_gaps=True)
+    return Source(
+        name=folder.resolve().name,
+        cameras=rig.cameras,
+        labels=rig.labels,
+        views=rig.views,
+        frame_rate=to_frame_rate(train.number("fps")) if "fps" in train.values else _FRAME_RATE,
+        aabb=to_aabb(train) if "aabb" in train.values else _AABB,
+        split=_split(shots, rig),
+        reader=FileReader(rig.files, rig.cameras),
+    )
+
+
+def _shots(folder: Path, document: Record, entries: list[Record], part: int) -> list[Shot]:
+    """The pictures of one file, which share a lens; frame numbers are still to be filled in."""
+    angle = document.number("camera_angle_x", "add the horizontal field of view in radians")
+    if not 0 < angle < pi:
+        raise CaptureError(
+            f'{document.where} has "camera_angle_x" = {angle}, expected radians in (0, pi); '
+            "convert it from degrees"
+        )
+    paths = [_picture(folder, entry) for entry in entries]
+    width, height = picture_size(paths[0])
+    focal = width / 2 / tan(angle / 2)
+    lens: Intrinsics = (focal, focal, width / 2, height / 2)
+    return [
+        Shot(PictureFiles(path), to_camera(entry, (width, height), lens), 0, None, part)
+        for path, entry in zip(paths, entries, strict=True)
+    ]
+
+
+def _picture(folder: Path, entry: Record) -> Path:
+    """The entry's picture; these files leave the extension out."""
+    stem = folder / entry.text("file_path")
+    if stem.suffix.lower() in _EXTENSIONS:
+        return stem
+    candidates = [stem.with_name(stem.name + extension) for extension in _EXTENSIONS]
+    return next((path for path in candidates if path.is_file()), candidates[0])
+
+
+def _split(shots: list[Shot], rig: Rig) -> Split:
+    """Views follow the file that lists them."""
+    views = {files.picture: view for (_, view), files in rig.files.items()}
+    parts = [{views[shot.files.picture] for shot in shots if shot.part == part} for part in (0, 1)]
+    return Split(train=tuple(sorted(parts[0])), test=tuple(sorted(parts[1])))

@@ -1,0 +1,127 @@
+"""Captures in nerfstudio's transforms.json form, with the keys that dynamic scenes add.
+
+Per entry: ``file_path``, ``transform_matrix`` and optionally ``mask_path``, ``time`` or
+``frame_index``, ``camera_index`` and intrinsics of its own. Per file: intrinsics, ``fps``,
+``aabb`` and the split.
+"""
+
+from pathlib import Path
+
+from bake.captures.pictures import FileReader, PictureFiles
+from bake.captures.rig import Rig, Shot, is_moving, to_rig
+from bake.captures.source import DEFAULT_FRAME_RATE, Source, Split, to_frame_rate
+from bake.captures.transforms import (
+    Intrinsics,
+    Record,
+    read_document,
+    to_aabb,
+    to_camera,
+    to_frames,
+    whole,
+)
+from bake.errors import CaptureError
+
+_PINHOLES = frozenset({"PINHOLE", "SIMPLE_PINHOLE", "OPENCV"})
+_DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
+# Where a capture states no split, every eighth camera is held out, from the first on, as is usual
+# for forward-facing and multi-view video data.
+_HOLD_OUT_EVERY = 8
+
+
+def open_source(path: str) -> Source:
+    """Read ``transforms.json`` in the folder ``path``; pictures are only read on demand.
+
+    Raises:
+        CaptureError: naming the entry or key that is missing or cannot be used.
+    """
+    folder = Path(path)
+    document = read_document(folder / "transforms.json")
+    aabb = to_aabb(document)
+    entries = document.records("frames")
+    frames = to_frames(entries)
+    shots = [
+        _shot(folder, document, entry, frame) for entry, frame in zip(entries, frames, strict=True)
+    ]
+    rig = to_rig(shots, allow_gaps=is_moving(shots))
+    stated = "fps" in document.values
+    return Source(
+        name=folder.resolve().name,
+        cameras=rig.cameras,
+        labels=rig.labels,
+        views=rig.views,
+        frame_rate=to_frame_rate(document.number("fps")) if stated else DEFAULT_FRAME_RATE,
+        aabb=aabb,
+        split=_split(document, folder, rig),
+        reader=FileReader(rig.files, rig.cameras),
+    )
+
+
+def _shot(folder: Path, document: Record, entry: Record, frame: int) -> Shot:
+    """One entry, with the file's intrinsics where it has none of its own."""
+    merged = Record(entry.where, {**document.values, **entry.values})
+    _check_lens(merged)
+    intrinsics = "give intrinsics per file or per entry"
+    size = whole(merged, "w"), whole(merged, "h")
+    focal_x = merged.number("fl_x", intrinsics)
+    lens: Intrinsics = (
+        focal_x,
+        merged.number("fl_y", intrinsics) if "fl_y" in merged.values else focal_x,
+        merged.number("cx", intrinsics) if "cx" in merged.values else size[0] / 2,
+        merged.number("cy", intrinsics) if "cy" in merged.values else size[1] / 2,
+    )
+    mask = folder / entry.text("mask_path") if "mask_path" in entry.values else None
+    return Shot(
+        files=PictureFiles(folder / entry.text("file_path"), mask),
+        camera=to_camera(entry, size, lens),
+        frame=frame,
+        camera_index=whole(entry, "camera_index") if "camera_index" in entry.values else None,
+    )
+
+
+def _check_lens(record: Record) -> None:
+    """Only straight lines stay straight here."""
+    model = record.get("camera_model", "PINHOLE")
+    if model not in _PINHOLES:
+        raise CaptureError(
+            f"{record.where} has camera_model {model!r}, expected one of {sorted(_PINHOLES)}; "
+            "undistort the pictures to a pinhole camera first"
+        )
+    for key in _DISTORTION:
+        if record.get(key, 0) != 0:
+            raise CaptureError(
+                f"{record.where} has lens distortion {key} = {record.get(key)!r}, expected 0; "
+                "undistort the pictures first"
+            )
+
+
+def _split(document: Record, folder: Path, rig: Rig) -> Split:
+    """The stated split, camera by camera, or every eighth camera held out."""
+    if "train_filenames" not in document.values:
+        held_out = tuple(range(0, len(rig.cameras), _HOLD_OUT_EVERY))
+        rest = tuple(view for view in range(len(rig.cameras)) if view not in held_out)
+        return Split(train=rest, test=held_out)
+    held_out_key = "test_filenames" if "test_filenames" in document.values else "val_filenames"
+    views = {files.picture: view for (_, view), files in rig.files.items()}
+    train = _views_of(document, "train_filenames", folder, views)
+    test = _views_of(document, held_out_key, folder, views)
+    shared = sorted(train & test)
+    if shared:
+        raise CaptureError(
+            f"camera {rig.labels[shared[0]]} has pictures in train_filenames and {held_out_key}, "
+            "expected whole cameras; hold out all frames of a camera or none"
+        )
+    return Split(train=tuple(sorted(train)), test=tuple(sorted(test)))
+
+
+def _views_of(document: Record, key: str, folder: Path, views: dict[Path, int]) -> set[int]:
+    """The cameras behind a list of file names."""
+    names = document.need(key, "list the held-out pictures")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CaptureError(f'{document.where} has a wrong "{key}", expected a list of file names')
+    unknown = [name for name in names if folder / name not in views]
+    if unknown:
+        raise CaptureError(
+            f'{document.where} lists {unknown[0]!r} in "{key}" ({len(unknown)} such), expected '
+            "names that occur among the frames; correct the spelling"
+        )
+    return {views[folder / name] for name in names}

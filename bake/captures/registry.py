@@ -1,0 +1,81 @@
+"""The known capture formats; each is imported on first use only."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from bake.captures.source import Source
+from bake.errors import CaptureError
+
+
+class Loader(NamedTuple):
+    """A capture format: ``"module:function"``, and the file whose presence in a folder marks it.
+
+    Without a marker the format is a built-in capture, opened by its own name.
+    """
+
+    target: str
+    marker: str | None
+
+
+_LOADERS: dict[str, Loader] = {
+    "nerfstudio": Loader("bake.captures.nerfstudio:open_source", "transforms.json"),
+    "blender": Loader("bake.captures.blender:open_source", "transforms_train.json"),
+    "procedural": Loader("bake.captures.procedural:open_source", None),
+}
+
+
+def register_loader(name: str, target: str, marker: str | None) -> None:
+    """Add a format; ``target`` takes the path and returns a `Source`, and is imported on first use.
+
+    Raises:
+        CaptureError: if the name is taken.
+    """
+    if name in _LOADERS:
+        raise CaptureError(
+            f"capture loader {name!r} is already {_LOADERS[name].target}; choose another name"
+        )
+    _LOADERS[name] = Loader(target, marker)
+
+
+def load_loader(name: str) -> Callable[[str], Source]:
+    """Import the function that opens a format.
+
+    Raises:
+        CaptureError: if no format has this name.
+    """
+    if name not in _LOADERS:
+        raise CaptureError(
+            f"capture loader is {name!r}, expected auto or one of {sorted(_LOADERS)}; "
+            "register_loader() adds more"
+        )
+    module, _, attribute = _LOADERS[name].target.partition(":")
+    opened: Callable[[str], Source] = getattr(import_module(module), attribute)
+    return opened
+
+
+def detect_loader(path: str) -> str:
+    """Name the format of a folder by its marker file, or a built-in capture by its name.
+
+    What follows a colon in a built-in capture's path is left to the capture.
+
+    Raises:
+        CaptureError: if there is no such folder or nothing in it is recognized.
+    """
+    builtins = [name for name, loader in _LOADERS.items() if loader.marker is None]
+    if path.partition(":")[0] in builtins:
+        return path.partition(":")[0]
+    if not Path(path).is_dir():
+        raise CaptureError(
+            f"capture path {path!r} is no folder, expected one or a built-in capture "
+            f"({', '.join(builtins)}); check the path"
+        )
+    markers = {loader.marker: name for name, loader in _LOADERS.items() if loader.marker}
+    for marker, name in markers.items():
+        if (Path(path) / marker).is_file():
+            return name
+    raise CaptureError(
+        f"capture folder {path!r} holds no known format, expected one of {list(markers)} in it; "
+        "convert the capture to transforms.json"
+    )

@@ -1,0 +1,83 @@
+"""What a capture format hands over: a rig, a timeline and a way to read pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bake.errors import CaptureError
+from render.cameras import Camera
+from render.geometry import Aabb
+
+# Stated by neither D-NeRF nor plain nerfstudio captures; the rate of most studio rigs. A choice.
+DEFAULT_FRAME_RATE = Fraction(30)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """View indices to train on and view indices held out to measure quality."""
+
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+class Reader(Protocol):
+    """Access to the pictures behind a source, by original frame number and view index."""
+
+    def inspect(self, frames: Sequence[int]) -> bool:
+        """Check cheaply that every picture of these frames is there; True if they carry masks.
+
+        Raises:
+            CaptureError: naming what is missing or does not fit its camera.
+        """
+
+    def read(self, frame: int, view: int) -> NDArray[Any]:
+        """One full-size picture, (rows, columns, 3 or 4), RGB or straight RGBA, uint8 or uint16.
+
+        Raises:
+            CaptureError: if the picture cannot be decoded or does not fit its camera.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A capture at full size and full length, before any option is applied.
+
+    ``views`` maps every original frame number to the views that exist at that frame: all of them
+    for a fixed rig, one for a single moving camera. ``labels`` names the views in messages.
+    """
+
+    name: str
+    cameras: tuple[Camera, ...]
+    labels: tuple[str, ...]
+    views: Mapping[int, tuple[int, ...]]
+    frame_rate: Fraction
+    aabb: Aabb
+    split: Split
+    reader: Reader
+
+    def __post_init__(self) -> None:
+        """Refuse captures that cannot be trained on or cannot be measured."""
+        for part, views in (("train", self.split.train), ("test", self.split.test)):
+            if not views:
+                raise CaptureError(
+                    f"capture {self.name!r} has no {part} views among its {len(self.cameras)} "
+                    f"cameras, expected at least one; list pictures of one in {part}_filenames"
+                )
+
+
+def to_frame_rate(value: float) -> Fraction:
+    """The frame rate as a fraction, with 23.98, 29.97 and 59.94 read as their NTSC fractions.
+
+    Raises:
+        CaptureError: if the rate is not positive.
+    """
+    if not (np.isfinite(value) and value > 0):
+        raise CaptureError(f"fps is {value}, expected a positive number; 30 is common")
+    ntsc = Fraction(round(value * 1.001) * 1000, 1001)
+    if value != round(value) and abs(float(ntsc) - value) < 0.01:
+        return ntsc
+    return Fraction(value).limit_denominator(1000)

@@ -1,0 +1,100 @@
+"""Tensors to bitstreams and back, on hardware or software codecs; knows nothing of rays.
+
+    values -Quantizer-> codes -PlaneLayout-> Picture -encode-> Bitstream -write_package-> disk
+    disk -open_package-> Bitstream -decode-> Picture -PlaneLayout-> codes -Quantizer-> values
+
+Importing this package loads no codec library and touches no device.
+"""
+
+from hwcodec.bitstream import demux, mux, split_gops
+from hwcodec.codec import decode, encode
+from hwcodec.container import (
+    Package,
+    PackageContent,
+    StreamContent,
+    open_package,
+    write_package,
+)
+from hwcodec.errors import (
+    BackendUnavailable,
+    BitstreamError,
+    ContainerError,
+    HwcodecError,
+    UnsupportedConfig,
+)
+from hwcodec.headers import codec_string
+from hwcodec.planes import PlaneLayout
+from hwcodec.quantize import PROFILES, CodeRange, Quantizer, fit_ranges
+from hwcodec.registry import choose_encoder, encoder_names, probe, register
+from hwcodec.types import (
+    GRAY8,
+    GRAY16,
+    YUV420P8,
+    YUV420P10,
+    Bitstream,
+    Capabilities,
+    Chroma,
+    Codec,
+    ConstantQp,
+    ConstantQuality,
+    EncoderChoice,
+    EncoderSettings,
+    GopStructure,
+    Lossless,
+    Packet,
+    Picture,
+    PictureGeometry,
+    PixelFormat,
+    RateControl,
+    TargetBitrate,
+    Tuning,
+)
+
+__all__ = [
+    "GRAY8",
+    "GRAY16",
+    "PROFILES",
+    "YUV420P8",
+    "YUV420P10",
+    "BackendUnavailable",
+    "Bitstream",
+    "BitstreamError",
+    "Capabilities",
+    "Chroma",
+    "CodeRange",
+    "Codec",
+    "ConstantQp",
+    "ConstantQuality",
+    "ContainerError",
+    "EncoderChoice",
+    "EncoderSettings",
+    "GopStructure",
+    "HwcodecError",
+    "Lossless",
+    "Package",
+    "PackageContent",
+    "Packet",
+    "Picture",
+    "PictureGeometry",
+    "PixelFormat",
+    "PlaneLayout",
+    "Quantizer",
+    "RateControl",
+    "StreamContent",
+    "TargetBitrate",
+    "Tuning",
+    "UnsupportedConfig",
+    "choose_encoder",
+    "codec_string",
+    "decode",
+    "demux",
+    "encode",
+    "encoder_names",
+    "fit_ranges",
+    "mux",
+    "open_package",
+    "probe",
+    "register",
+    "split_gops",
+    "write_package",
+]

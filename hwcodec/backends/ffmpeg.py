@@ -1,0 +1,247 @@
+"""PyAV: libx264, libx265, SVT-AV1, dav1d and NVENC through one library (the only ``import av``).
+
+The wrappers ignore options they do not know, rescale pictures that do not fit and convert ranges
+on the way; so only checked settings arrive here, planes are handed over as they are, and what
+comes back is compared with what was promised.
+"""
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+# SVT-AV1 reads this once; without it every encoder prints twenty lines to the terminal.
+os.environ.setdefault("SVT_LOG", "1")
+
+import av
+import numpy as np
+import torch
+from av.error import FFmpegError
+from torch import Tensor
+
+from hwcodec.backends.ffmpeg_options import encoder_options
+from hwcodec.bitstream import demux
+from hwcodec.encoders import BUILTIN
+from hwcodec.errors import BackendUnavailable, BitstreamError, UnsupportedConfig
+from hwcodec.headers import (
+    hevc_level,
+    with_hevc_level,
+    with_sequence_header,
+    without_user_data,
+)
+from hwcodec.types import (
+    Bitstream,
+    Capabilities,
+    Codec,
+    DecodeOptions,
+    EncoderSettings,
+    Lossless,
+    Picture,
+    PictureGeometry,
+    PixelFormat,
+)
+
+_DECODERS = {Codec.H264: "h264", Codec.HEVC: "hevc", Codec.AV1: "libdav1d"}
+_FULL_RANGE, _BT709 = 2, 1
+_FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+# FFmpeg calls full-range 4:2:0 at 8 bits yuvj420p for some codecs.
+_LAYOUTS = {8: {"yuv420p", "yuvj420p"}, 10: {"yuv420p10le"}}
+
+
+class FfmpegBackend:
+    """Encoders and decoders of the FFmpeg build inside PyAV."""
+
+    def capabilities(self) -> Capabilities:
+        """What really opens; each encoder is tried once per process."""
+        names = [name for name, spec in BUILTIN.items() if spec.backend == "ffmpeg"]
+        tried = {name: _refusal(name) for name in names}
+        return Capabilities(
+            "ffmpeg",
+            tuple(name for name, reason in tried.items() if reason is None),
+            tuple(codec for codec, name in _DECODERS.items() if name in av.codecs_available),
+            {name: reason for name, reason in tried.items() if reason is not None},
+        )
+
+    def encode(self, pictures: Sequence[Picture], settings: EncoderSettings) -> Bitstream:
+        """Code pictures into an MP4 in memory and take its packets."""
+        sink = io.BytesIO()
+        try:
+            with av.open(sink, "w", format="mp4", options=_FRAGMENTS) as container:
+                stream = _open_encoder(container, settings)
+                coded = [stream.encode(_frame(picture, settings)) for picture in pictures]
+                coded.append(stream.encode(None))
+                container.mux(_in_decoding_order([packet for some in coded for packet in some]))
+        except (av.error.ArgumentError, av.error.InvalidDataError) as error:
+            raise UnsupportedConfig(
+                f"{settings.encoder} refuses these settings: {error}; "
+                "use the default preset and options, or another encoder"
+            ) from error
+        except FFmpegError as error:
+            raise BackendUnavailable(
+                f"{settings.encoder} failed while encoding: {error}; use another encoder"
+            ) from error
+        return _tidy(demux(sink.getvalue()), settings, len(pictures))
+
+    def decode(self, bitstream: Bitstream, options: DecodeOptions) -> Iterator[Picture]:
+        """Yield pictures as their planes leave the decoder, copied once."""
+        seen = 0
+        try:
+            for frame in _frames(bitstream, options.thread_count):
+                _check_frame(frame, bitstream.geometry, seen)
+                yield _picture(frame, bitstream.geometry, options)
+                seen += 1
+        except FFmpegError as error:
+            raise BitstreamError(
+                f"decoder gave up after {seen} of {len(bitstream.packets)} frames: {error}; "
+                "the stream is damaged, fetch or encode it again"
+            ) from error
+        if seen != len(bitstream.packets):
+            raise BitstreamError(
+                f"decoder delivered {seen} frames, expected {len(bitstream.packets)}; "
+                "the stream is damaged, fetch or encode it again"
+            )
+
+
+@cache
+def _refusal(encoder: str) -> str | None:
+    """Why an encoder does not open, or None; a missing driver is a normal answer."""
+    try:
+        context: Any = av.CodecContext.create(encoder, "w")
+        context.width = context.height = 256
+        context.pix_fmt = "yuv420p"
+        context.time_base = Fraction(1, 30)
+        if encoder == "libx265":
+            context.options = {"x265-params": "log-level=none"}
+        context.open()
+    except (FFmpegError, ValueError) as error:
+        return f"FFmpeg cannot open it ({_why(encoder)}{type(error).__name__}: {error})"
+    return None
+
+
+def _why(encoder: str) -> str:
+    if not BUILTIN[encoder].is_hardware:
+        return ""
+    return "it needs an NVIDIA driver and a GPU with an encoder, which A100, H100 and H200 lack; "
+
+
+def _open_encoder(container: Any, settings: EncoderSettings) -> Any:  # noqa: ANN401 -- PyAV's own
+    geometry = settings.geometry
+    rate = geometry.frame_rate
+    stream = container.add_stream(settings.encoder, rate=rate, options=encoder_options(settings))
+    stream.width, stream.height = geometry.width, geometry.height
+    stream.pix_fmt = _pixel_layout(settings)
+    context = stream.codec_context
+    context.time_base = Fraction(rate.denominator, rate.numerator)
+    context.color_range = _FULL_RANGE
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    # PyAV's default is slice threading, which costs bytes.
+    context.thread_type, context.thread_count = "FRAME", settings.tuning.thread_count
+    if BUILTIN[settings.encoder].codec is Codec.HEVC:
+        context.codec_tag = "hvc1"
+    return stream
+
+
+def _pixel_layout(settings: EncoderSettings) -> str:
+    if settings.geometry.format.bit_depth == 8:
+        return "yuv420p"
+    return "p010le" if BUILTIN[settings.encoder].is_hardware else "yuv420p10le"
+
+
+def _frame(picture: Picture, settings: EncoderSettings) -> Any:  # noqa: ANN401 -- PyAV's own
+    planes = [plane.detach().cpu().contiguous() for plane in picture.planes]
+    shapes = settings.geometry.plane_shapes[len(planes) :]
+    planes += [picture.format.neutral_plane(*shape) for shape in shapes]
+    layout = _pixel_layout(settings)
+    arranged = _semi_planar(planes) if layout == "p010le" else tuple(planes)
+    frame = av.VideoFrame.from_dlpack(arranged, format=layout)
+    frame.pts = picture.pts
+    frame.time_base = 1 / settings.geometry.frame_rate
+    frame.color_range = _FULL_RANGE
+    if settings.gop.length == 1:
+        frame.pict_type = av.video.frame.PictureType.I
+    return frame
+
+
+def _semi_planar(planes: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """10-bit planes as P010: chroma interleaved, codes in the upper bits."""
+    luma, *chroma = (plane.to(torch.int32) << 6 for plane in planes)
+    return luma.to(torch.uint16), torch.stack(chroma, dim=-1).to(torch.uint16)
+
+
+def _in_decoding_order(packets: list[Any]) -> list[Any]:
+    """Packets with decoding times of our own making.
+
+    libx265 leaves them uninitialized when there are fewer pictures than it delays.
+    """
+    delay = max((index - packet.pts for index, packet in enumerate(packets)), default=0)
+    for index, packet in enumerate(packets):
+        packet.dts = index - delay
+    return packets
+
+
+def _tidy(bitstream: Bitstream, settings: EncoderSettings, count: int) -> Bitstream:
+    """Check the coded stream against the settings and mend its headers."""
+    if len(bitstream.packets) != count or bitstream.format != settings.geometry.format:
+        raise BitstreamError(
+            f"{settings.encoder} returned {len(bitstream.packets)} packets of "
+            f"{bitstream.format.name}, expected {count} of {settings.geometry.format.name}; "
+            "this build of the encoder is not usable here"
+        )
+    bitstream = replace(bitstream, geometry=settings.geometry)
+    match bitstream.codec:
+        case Codec.H264:
+            cleaned = (
+                replace(packet, data=without_user_data(packet.data)) for packet in bitstream.packets
+            )
+            return replace(bitstream, packets=tuple(cleaned))
+        case Codec.HEVC if isinstance(settings.rate, Lossless):
+            level = hevc_level(settings.geometry)
+            return replace(bitstream, extradata=with_hevc_level(bitstream.extradata, level))
+        case Codec.AV1:
+            header = with_sequence_header(bitstream.extradata, bitstream.packets[0].data)
+            return replace(bitstream, extradata=header)
+    return bitstream
+
+
+def _frames(bitstream: Bitstream, thread_count: int | None) -> Iterator[Any]:
+    context: Any = av.CodecContext.create(_DECODERS[bitstream.codec], "r")
+    context.extradata = bitstream.extradata
+    context.thread_type = "AUTO"
+    context.thread_count = thread_count or 0
+    time_base = 1 / bitstream.frame_rate
+    for packet in bitstream.packets:
+        coded = av.Packet(packet.data)
+        coded.pts, coded.dts, coded.time_base = packet.pts, packet.dts, time_base
+        yield from context.decode(coded)
+    yield from context.decode(None)
+
+
+def _check_frame(frame: Any, geometry: PictureGeometry, index: int) -> None:  # noqa: ANN401
+    layout = frame.format.name
+    got = (frame.pts, frame.width, frame.height, frame.color_range)
+    expected = (index, geometry.width, geometry.height, _FULL_RANGE)
+    if got != expected or layout not in _LAYOUTS[geometry.format.bit_depth] or frame.is_corrupt:
+        raise BitstreamError(
+            f"decoder delivered (frame, width, height, range) {got} as {layout}"
+            f"{', marked corrupt' if frame.is_corrupt else ''}, expected {expected} as "
+            f"{geometry.format.name} (range 2 is full); the stream is damaged or foreign"
+        )
+
+
+def _picture(frame: Any, geometry: PictureGeometry, options: DecodeOptions) -> Picture:  # noqa: ANN401
+    wanted = frame.planes if options.with_chroma else frame.planes[:1]
+    planes = (_fresh(plane, geometry.format).to(options.device) for plane in wanted)
+    return Picture(tuple(planes), geometry.format, frame.pts)
+
+
+def _fresh(plane: Any, pixel_format: PixelFormat) -> Tensor:  # noqa: ANN401 -- PyAV's own
+    """The plane in a tensor of its own: decoders predict from theirs, so sharing would corrupt."""
+    codes = torch.empty((plane.height, plane.width), dtype=pixel_format.dtype)
+    target = codes.numpy()
+    rows = np.frombuffer(plane, dtype=target.dtype).reshape(plane.height, -1)
+    # numpy copies row by row at memory speed; torch takes five times as long for uint16.
+    np.copyto(target, rows[:, : plane.width])
+    return codes

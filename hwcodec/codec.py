@@ -1,0 +1,125 @@
+"""Pictures to bitstream and back: validation here, coding in the backends."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+
+from hwcodec.bitstream import check_packets
+from hwcodec.encoders import check_settings
+from hwcodec.errors import BackendUnavailable, UnsupportedConfig
+from hwcodec.registry import encoder_spec, load, load_decoder, refusal
+from hwcodec.types import Bitstream, DecodeOptions, EncoderSettings, Picture, PictureGeometry
+
+
+def encode(pictures: Iterable[Picture], settings: EncoderSettings) -> Bitstream:
+    """Code ``pictures`` into closed groups, after checking every one of them.
+
+    Pictures come in presentation order with ``pts`` 0, 1, 2 ..., luma alone or all planes, on any
+    device. Encoding the same pictures with the same settings and library gives the same bytes.
+
+    Raises:
+        UnsupportedConfig: if a setting or a picture does not fit; nothing has been encoded then.
+        BackendUnavailable: if the encoder does not run here; see ``choose_encoder``.
+    """
+    spec = encoder_spec(settings.encoder)
+    check_settings(settings, spec)
+    checked = tuple(pictures)
+    _check_pictures(checked, settings.geometry)
+    reason = refusal(settings.encoder)
+    if reason is not None:
+        raise BackendUnavailable(
+            f"encoder {settings.encoder} does not run on this machine: {reason}; "
+            "choose_encoder() finds a replacement"
+        )
+    # Some encoders change their profile when every picture is to be a key frame, so one picture
+    # alone does not ask for that.
+    length = settings.gop.length or max(len(checked), 2)
+    exact = replace(settings, gop=replace(settings.gop, length=length))
+    return load(spec.backend).encode(checked, exact)
+
+
+def decode(
+    bitstream: Bitstream,
+    *,
+    device: str | torch.device = "cpu",
+    thread_count: int | None = None,
+    with_chroma: bool = False,
+) -> Iterator[Picture]:
+    """Yield the pictures in presentation order, ``pts`` 0 to count - 1, none missing.
+
+    Each picture owns fresh tensors on ``device``. Only luma is delivered unless ``with_chroma``.
+
+    Raises:
+        BitstreamError: if the bytes do not decode to what the bitstream claims; it may come after
+            some pictures.
+        UnsupportedConfig: if ``thread_count`` or ``device`` is not usable.
+        BackendUnavailable: if no decoder is installed.
+    """
+    if thread_count is not None and not 1 <= thread_count <= 64:
+        raise UnsupportedConfig(
+            f"thread_count is {thread_count}, expected 1 to 64, or None for the decoder's choice"
+        )
+    check_packets(bitstream)
+    options = DecodeOptions(_usable_device(device), thread_count, with_chroma)
+    return load_decoder(bitstream.codec).decode(bitstream, options)
+
+
+def _usable_device(device: str | torch.device) -> str:
+    name = str(device)
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise UnsupportedConfig(
+            f"device is {name!r}, which torch cannot use here: {error}; use 'cpu'"
+        ) from error
+    return name
+
+
+def _check_pictures(pictures: Sequence[Picture], geometry: PictureGeometry) -> None:
+    if not pictures:
+        raise UnsupportedConfig("got no pictures, expected at least one to encode")
+    plane_count = len(pictures[0].planes)
+    for index, picture in enumerate(pictures):
+        _check_order(picture, index, plane_count)
+        if picture.format != geometry.format:
+            raise UnsupportedConfig(
+                f"picture {index} is {picture.format.name}, expected {geometry.format.name} as in "
+                "the settings; make both agree"
+            )
+        _check_planes(picture, index, geometry)
+
+
+def _check_order(picture: Picture, index: int, plane_count: int) -> None:
+    if picture.pts != index:
+        raise UnsupportedConfig(
+            f"picture {index} has pts {picture.pts}, expected {index}; "
+            "number pictures from 0 in presentation order"
+        )
+    if len(picture.planes) != plane_count:
+        raise UnsupportedConfig(
+            f"picture {index} has {len(picture.planes)} planes, expected {plane_count} like the "
+            "first; give every picture luma alone, or every picture all planes"
+        )
+
+
+def _check_planes(picture: Picture, index: int, geometry: PictureGeometry) -> None:
+    shapes = geometry.plane_shapes
+    if len(picture.planes) not in {1, len(shapes)}:
+        raise UnsupportedConfig(
+            f"picture {index} has {len(picture.planes)} planes, expected 1 (luma alone) or "
+            f"{len(shapes)} for {geometry.format.name}"
+        )
+    for number, (plane, shape) in enumerate(zip(picture.planes, shapes, strict=False)):
+        if tuple(plane.shape) != shape or plane.dtype != geometry.format.dtype:
+            raise UnsupportedConfig(
+                f"plane {number} of picture {index} is {tuple(plane.shape)} {plane.dtype}, "
+                f"expected {shape} {geometry.format.dtype}; encoders would rescale it silently"
+            )
+        # torch has no maximum for uint16, numpy has.
+        highest = int(plane.detach().cpu().numpy().max())
+        if highest > geometry.format.max_code:
+            raise UnsupportedConfig(
+                f"plane {number} of picture {index} holds code {highest}, expected at most "
+                f"{geometry.format.max_code} at {geometry.format.bit_depth} bits; clamp the codes"
+            )

@@ -1,0 +1,1 @@
+"""From a baked scene to pixels: cameras, rays and the reference renderer."""

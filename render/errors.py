@@ -1,0 +1,18 @@
+"""Every error this package raises.
+
+RenderError
+├── SceneError     a scene, box or grid is not what the renderer can draw
+└── CameraError    a camera, lens or pixel selection cannot exist
+"""
+
+
+class RenderError(Exception):
+    """Anything that goes wrong between a baked scene and its pixels."""
+
+
+class SceneError(RenderError, ValueError):
+    """The scene, its box or its grids break a rule; the message says which and what to do."""
+
+
+class CameraError(RenderError, ValueError):
+    """The camera, lens or pixel selection cannot exist; the message says why and what to do."""

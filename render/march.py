@@ -1,0 +1,221 @@
+"""Rays through a field: accumulated features and transmittance, differentiable.
+
+`march` is the fast path (compiled kernels, CPU); `march_reference` is the plain statement of the
+same mathematics in torch, used by the tests and by readers. Both visit the same sample lattice:
+sample i of a ray sits at ``entry + (i + 0.5) * step``.
+
+    density d, features f   trilinear over the eight mapped corners of the sample's cell
+    alpha                   1 - (1 + exp(d)) ** -step          (DVGO, softplus over one step)
+    weights                 w_k = T_k alpha_k,  T_k = prod (1 - alpha_j), j < k
+    ray feature             f~ = sum w_k f_k                   (VideoRF, deferred shading)
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from render import march_kernels as kernels
+from render.cameras import Rays
+from render.field import Field
+
+# How many gradient buffers the backward pass fills in parallel; part of the result's definition
+# (floating-point sums depend on it), so it is a constant and not the thread count.
+SLAB_COUNT = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarchResult:
+    """Per ray: accumulated features (rays, channels), transmittance (rays,), distance (rays,).
+
+    ``distance`` is the weighted mean distance in grid units, without a gradient; 0 for rays that
+    meet nothing.
+    """
+
+    features: Tensor
+    transmittance: Tensor
+    distance: Tensor
+
+
+def march(field: Field, rays: Rays) -> MarchResult:
+    """March world-space rays through a field with the compiled kernels.
+
+    Differentiable with respect to the field's density and features; the gradient of the empty
+    texel is returned too and means nothing.
+    """
+    grid_rays = field.geometry.to_grid(rays)
+    features, transmittance, distance = _March.apply(  # type: ignore[no-untyped-call]
+        field.density, field.features, field, grid_rays
+    )
+    return MarchResult(features, transmittance, distance)
+
+
+def ray_arrays(rays: Rays) -> kernels.RayArrays:
+    """Views of grid-space rays as the kernels take them."""
+    return kernels.RayArrays(rays.origins.numpy(), rays.directions.numpy())
+
+
+def field_arrays(field: Field) -> kernels.FieldArrays:
+    """Views of a CPU field as the kernels take it; writing to the tensors changes the views."""
+    geometry = field.geometry
+    density, features = field.density.detach().numpy(), field.features.detach().numpy()
+    return kernels.FieldArrays(geometry.cells, geometry.corners, density, features)
+
+
+def march_forward(field: Field, grid_rays: Rays) -> MarchResult:
+    """The forward pass alone, on rays already in grid units; not differentiable."""
+    count, channels = len(grid_rays), field.features.shape[1]
+    result = MarchResult(torch.empty(count, channels), torch.empty(count), torch.empty(count))
+    kernels.march_forward(
+        ray_arrays(grid_rays),
+        field_arrays(field),
+        np.float32(field.step),
+        SLAB_COUNT,
+        result.features.numpy(),
+        result.transmittance.numpy(),
+        result.distance.numpy(),
+    )
+    return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GradientSlabs:
+    """Gradient buffers of a field, one per slab of rays: float32, zero before the first backward.
+
+    ``density`` is (slabs, texels + 1) and ``features`` (slabs, texels + 1, channels). The gradient
+    is their sum in slab order.
+    """
+
+    density: Tensor
+    features: Tensor
+
+
+def zero_gradients(field: Field) -> GradientSlabs:
+    """Fresh gradient buffers for a field."""
+    return GradientSlabs(
+        torch.zeros(SLAB_COUNT, *field.density.shape),
+        torch.zeros(SLAB_COUNT, *field.features.shape),
+    )
+
+
+def march_backward(
+    field: Field,
+    grid_rays: Rays,
+    result: MarchResult,
+    gradients: tuple[Tensor, Tensor],
+    into: GradientSlabs,
+) -> None:
+    """Add the gradients of a loss to ``into``.
+
+    ``gradients`` are the loss gradients with respect to the result's features and transmittance.
+    """
+    d_features, d_transmittance = gradients
+    given = kernels.RayGradients(
+        result.features.detach().numpy(),
+        result.transmittance.detach().numpy(),
+        d_features.contiguous().numpy(),
+        d_transmittance.contiguous().numpy(),
+    )
+    kernels.march_backward(
+        ray_arrays(grid_rays),
+        field_arrays(field),
+        np.float32(field.step),
+        given,
+        into.density.numpy(),
+        into.features.numpy(),
+    )
+
+
+def texel_weights(field: Field, grid_rays: Rays) -> tuple[Tensor, Tensor]:
+    """The largest weight any ray gives each texel (texel_count,), and each ray's transmittance."""
+    largest = torch.zeros(SLAB_COUNT, *field.density.shape)
+    transmittance = torch.empty(len(grid_rays))
+    kernels.march_weights(
+        ray_arrays(grid_rays),
+        field_arrays(field),
+        np.float32(field.step),
+        transmittance.numpy(),
+        largest.numpy(),
+    )
+    return largest.amax(0)[:-1], transmittance
+
+
+class _March(torch.autograd.Function):
+    """The kernels as one differentiable operation."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch's context has no public type.
+        density: Tensor,
+        features: Tensor,
+        field: Field,
+        grid_rays: Rays,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Runs the forward kernel and keeps what the backward pass walks again."""
+        result = march_forward(field, grid_rays)
+        ctx.field, ctx.rays, ctx.result = field, grid_rays, result
+        ctx.mark_non_differentiable(result.distance)
+        return result.features, result.transmittance, result.distance
+
+    @staticmethod
+    def backward(  # type: ignore[override]
+        ctx: Any,  # noqa: ANN401 - torch's context has no public type.
+        d_features: Tensor,
+        d_transmittance: Tensor,
+        _d_distance: Tensor,
+    ) -> tuple[Tensor, Tensor, None, None]:
+        """Recomputes the samples and sums the slabs in order."""
+        slabs = zero_gradients(ctx.field)
+        march_backward(ctx.field, ctx.rays, ctx.result, (d_features, d_transmittance), slabs)
+        return slabs.density.sum(0), slabs.features.sum(0), None, None
+
+
+def march_reference(field: Field, rays: Rays) -> MarchResult:
+    """The plain twin: every lattice sample of every ray, in torch operations, fully differentiable.
+
+    Slow and memory-hungry by design; it skips nothing except what the definition skips (samples
+    of less than ``MIN_ALPHA``, and everything behind ``MIN_TRANSMITTANCE``).
+    """
+    grid_rays = field.geometry.to_grid(rays)
+    entry, count = _lattice(grid_rays, field)
+    index = torch.arange(int(count.max()) if len(count) else 0)
+    distances = entry[:, None] + (index + 0.5) * field.step
+    positions = grid_rays.origins[:, None] + distances[..., None] * grid_rays.directions[:, None]
+    density, features, active = _interpolate(field, positions)
+    alpha = 1 - torch.exp(-torch.nn.functional.softplus(density) * field.step)
+    alpha = alpha * (active & (index < count[:, None]) & (alpha >= float(kernels.MIN_ALPHA)))
+    before = torch.cumprod(torch.cat([torch.ones_like(alpha[:, :1]), 1 - alpha], 1), 1)
+    alpha = alpha * (before[:, :-1] >= float(kernels.MIN_TRANSMITTANCE))
+    through = torch.cumprod(torch.cat([torch.ones_like(alpha[:, :1]), 1 - alpha], 1), 1)
+    weights = through[:, :-1] * alpha
+    accumulated = (weights[..., None] * features).sum(1)
+    return MarchResult(accumulated, through[:, -1], (weights.detach() * distances).sum(1))
+
+
+def _lattice(rays: Rays, field: Field) -> tuple[Tensor, Tensor]:
+    """Entry distance (rays,) into the grid and the number of samples (rays,) until the exit."""
+    size = torch.tensor(field.geometry.cells.shape, dtype=torch.float32)
+    a, b = (0 - rays.origins) / rays.directions, (size - rays.origins) / rays.directions
+    near = torch.minimum(a, b).nan_to_num(nan=-torch.inf).amax(1).clamp_min(0)
+    far = torch.maximum(a, b).nan_to_num(nan=torch.inf).amin(1)
+    parallel = (rays.directions == 0) & ((rays.origins < 0) | (rays.origins > size))
+    hit = (far > near) & ~parallel.any(1)
+    count = torch.where(hit, torch.floor((far - near) / field.step), torch.zeros_like(near))
+    return torch.where(hit, near, torch.zeros_like(near)), count.long()
+
+
+def _interpolate(field: Field, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Trilinear density and features at grid positions (..., 3), and whether the cell is active."""
+    cells = torch.from_numpy(field.geometry.cells)
+    size = torch.tensor(cells.shape)
+    base = torch.minimum(positions.floor().long().clamp_min(0), size - 1)
+    fraction = positions - base
+    cell = cells[base.unbind(-1)].long()
+    corners = torch.from_numpy(field.geometry.corners).long()[cell.clamp_min(0)]
+    x, y, z = (torch.stack([1 - f, f], -1) for f in fraction.unbind(-1))
+    weights = (x[..., :, None, None] * y[..., None, :, None] * z[..., None, None, :]).flatten(-3)
+    density = (weights * field.density[corners]).sum(-1)
+    features = (weights[..., None] * field.features[corners]).sum(-2)
+    return density, features, cell >= 0

@@ -1,0 +1,336 @@
+"""The fused ray march as scalar kernels, compiled for the CPU by numba.
+
+One ray is one loop and nothing is materialized per sample. `render.march` holds the plain twin that
+states the same mathematics in torch. The device functions below are written on scalars and tuples
+only, so that the same bodies can be compiled for CUDA threads.
+
+Determinism: rays are split into a fixed number of slabs (the first axis of the gradient buffers).
+One thread walks a slab in ray order and scatters into that slab's buffer; whoever consumes the
+buffers adds them in slab order. Results depend on the slab count, never on the thread count or on
+scheduling.
+"""
+
+import math
+import os
+from typing import NamedTuple
+
+# Neighboring channels are fetched together; without this pass LLVM leaves them scalar (measured:
+# a quarter slower). numba reads it once, on import, and an explicit setting of the user wins.
+os.environ.setdefault("NUMBA_SLP_VECTORIZE", "1")
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int32]
+
+# A sample with less alpha than this is skipped before its features are fetched. Every renderer
+# applies the same rule (DVGO's fast_color_thres has the same value).
+MIN_ALPHA = np.float32(1e-4)
+
+# A ray stops once less than this share of its light is left (recalled player setting, unverified).
+MIN_TRANSMITTANCE = np.float32(1e-3)
+
+_ZERO, _HALF, _ONE, _FAR = np.float32(0), np.float32(0.5), np.float32(1), np.float32(1e30)
+
+# Reassociation and contraction allow vector instructions. Infinities keep their meaning: rays
+# parallel to an axis leave its slab at infinity.
+_FAST_MATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+_device = numba.njit(fastmath=_FAST_MATH, error_model="numpy", forceinline=True)
+_kernel = numba.njit(
+    fastmath=_FAST_MATH, error_model="numpy", parallel=True, cache=True, nogil=True
+)
+
+
+class RayArrays(NamedTuple):
+    """Rays in grid units: float32 origins and unit directions, both (rays, 3), contiguous."""
+
+    origins: FloatArray
+    directions: FloatArray
+
+
+class FieldArrays(NamedTuple):
+    """What a ray meets.
+
+    Attributes:
+        cells: int32 (x - 1, y - 1, z - 1); the number of an active cell, or minus the Chebyshev
+            distance in cells to the nearest active one.
+        corners: int32 (active cells, 8), texel of each corner (z fastest, then y, then x); a corner
+            without a texel points at the last row of the two arrays below.
+        density: float32 (texels + 1,), before activation.
+        features: float32 (texels + 1, channels), channels a multiple of four.
+    """
+
+    cells: IntArray
+    corners: IntArray
+    density: FloatArray
+    features: FloatArray
+
+
+class RayGradients(NamedTuple):
+    """Forward results and the loss gradients with respect to them, per ray."""
+
+    features: FloatArray
+    transmittance: FloatArray
+    d_features: FloatArray
+    d_transmittance: FloatArray
+
+
+class _Ray(NamedTuple):
+    """One ray, where it enters the grid, the step, and how many samples its lattice has."""
+
+    ox: np.float32
+    oy: np.float32
+    oz: np.float32
+    dx: np.float32
+    dy: np.float32
+    dz: np.float32
+    start: np.float32
+    step: np.float32
+    count: int
+
+
+@_device
+def _slab(near, far, origin, direction, size):  # type: ignore[no-untyped-def]
+    """Clips [near, far] to one axis of the box [0, size]."""
+    if direction == _ZERO:
+        if origin < _ZERO or origin > size:
+            return _ONE, _ZERO
+        return near, far
+    a = (_ZERO - origin) / direction
+    b = (size - origin) / direction
+    return max(near, min(a, b)), min(far, max(a, b))
+
+
+@_device
+def _enter(rays, index, cells, step):  # type: ignore[no-untyped-def]
+    """The ray with its sample lattice: sample i sits at start + (i + 0.5) step."""
+    ox, oy, oz = rays.origins[index, 0], rays.origins[index, 1], rays.origins[index, 2]
+    dx, dy, dz = rays.directions[index, 0], rays.directions[index, 1], rays.directions[index, 2]
+    near, far = _slab(_ZERO, _FAR, ox, dx, np.float32(cells.shape[0]))
+    near, far = _slab(near, far, oy, dy, np.float32(cells.shape[1]))
+    near, far = _slab(near, far, oz, dz, np.float32(cells.shape[2]))
+    count = int(math.floor((far - near) / step)) if far > near else 0
+    return _Ray(ox, oy, oz, dx, dy, dz, near, step, count)
+
+
+@_device
+def _leave(cell, radius, origin, direction):  # type: ignore[no-untyped-def]
+    """Where the ray leaves [cell - radius, cell + 1 + radius] along one axis."""
+    if direction > _ZERO:
+        return (np.float32(cell + 1 + radius) - origin) / direction
+    if direction < _ZERO:
+        return (np.float32(cell - radius) - origin) / direction
+    return _FAR
+
+
+@_device
+def _cell(coordinate, count):  # type: ignore[no-untyped-def]
+    """The cell of a coordinate; the clamp absorbs rounding at the box faces."""
+    return min(max(int(math.floor(coordinate)), 0), count - 1)
+
+
+@_device
+def _next_sample(ray, index, cells):  # type: ignore[no-untyped-def]
+    """The first sample at or after ``index`` in an active cell: its index, cell and position in it.
+
+    Jumps over the cube of empty cells that the stored distance promises, always onto the lattice.
+    """
+    while index < ray.count:
+        t = ray.start + (np.float32(index) + _HALF) * ray.step
+        px, py, pz = ray.ox + t * ray.dx, ray.oy + t * ray.dy, ray.oz + t * ray.dz
+        x, y, z = _cell(px, cells.shape[0]), _cell(py, cells.shape[1]), _cell(pz, cells.shape[2])
+        cell = cells[x, y, z]
+        if cell >= 0:
+            return index, cell, px - np.float32(x), py - np.float32(y), pz - np.float32(z)
+        radius = -cell - 1
+        leave = min(_leave(x, radius, ray.ox, ray.dx), _leave(y, radius, ray.oy, ray.dy))
+        leave = min(leave, _leave(z, radius, ray.oz, ray.dz))
+        index = max(index + 1, int(math.ceil((leave - ray.start) / ray.step - _HALF)))
+    return ray.count, np.int32(0), _ZERO, _ZERO, _ZERO
+
+
+@_device
+def _corner_weights(x, y, z):  # type: ignore[no-untyped-def]
+    """Trilinear weights of the eight corners, z fastest."""
+    u, v, w = _ONE - x, _ONE - y, _ONE - z
+    uv, uy, xv, xy = u * v, u * y, x * v, x * y
+    return uv * w, uv * z, uy * w, uy * z, xv * w, xv * z, xy * w, xy * z
+
+
+@_device
+def _blend(density, k, w):  # type: ignore[no-untyped-def]
+    """Trilinear density."""
+    a = w[0] * density[k[0]] + w[1] * density[k[1]] + w[2] * density[k[2]] + w[3] * density[k[3]]
+    b = w[4] * density[k[4]] + w[5] * density[k[5]] + w[6] * density[k[6]] + w[7] * density[k[7]]
+    return a + b
+
+
+@_device
+def _blend_channel(features, k, w, c):  # type: ignore[no-untyped-def]
+    """Trilinear value of one feature channel."""
+    a = w[0] * features[k[0], c] + w[1] * features[k[1], c]
+    b = w[2] * features[k[2], c] + w[3] * features[k[3], c]
+    d = w[4] * features[k[4], c] + w[5] * features[k[5], c]
+    e = w[6] * features[k[6], c] + w[7] * features[k[7], c]
+    return (a + b) + (d + e)
+
+
+@_device
+def _corners(table, cell):  # type: ignore[no-untyped-def]
+    """The eight texels of a cell as a tuple, so that they stay in registers."""
+    return (
+        table[cell, 0],
+        table[cell, 1],
+        table[cell, 2],
+        table[cell, 3],
+        table[cell, 4],
+        table[cell, 5],
+        table[cell, 6],
+        table[cell, 7],
+    )
+
+
+@_device
+def _pass_through(density, step):  # type: ignore[no-untyped-def]
+    """1 - alpha over one step: (1 + exp(density)) ** -step, and the density's derivative factor."""
+    e = math.exp(density)
+    return math.exp(-math.log1p(e) * step), e / (_ONE + e)
+
+
+@_device
+def _march_ray(ray, field, into):  # type: ignore[no-untyped-def]
+    """Adds one ray's weighted features to ``into``; returns transmittance and expected distance."""
+    left, distance, index = _ONE, _ZERO, 0
+    while True:
+        index, cell, x, y, z = _next_sample(ray, index, field.cells)
+        if index >= ray.count or left < MIN_TRANSMITTANCE:
+            return left, distance
+        k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
+        through, _ = _pass_through(_blend(field.density, k, w), ray.step)
+        index += 1
+        if _ONE - through < MIN_ALPHA:
+            continue
+        weight = left * (_ONE - through)
+        distance += weight * (ray.start + (np.float32(index) - _HALF) * ray.step)
+        for c in range(0, field.features.shape[1], 4):
+            f0 = _blend_channel(field.features, k, w, c)
+            f1 = _blend_channel(field.features, k, w, c + 1)
+            f2 = _blend_channel(field.features, k, w, c + 2)
+            f3 = _blend_channel(field.features, k, w, c + 3)
+            into[c] += weight * f0
+            into[c + 1] += weight * f1
+            into[c + 2] += weight * f2
+            into[c + 3] += weight * f3
+        left *= through
+
+
+@_kernel
+def march_forward(rays, field, step, slab_count, features, transmittance, distance):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917, E501
+    """Fills per ray: accumulated features (rays, channels), transmittance and weighted distance."""
+    ray_count = rays.origins.shape[0]
+    channels = field.features.shape[1]
+    for slab in numba.prange(slab_count):
+        into = np.empty(channels, np.float32)
+        for r in range(slab * ray_count // slab_count, (slab + 1) * ray_count // slab_count):
+            into[:] = _ZERO
+            ray = _enter(rays, r, field.cells, step)
+            transmittance[r], distance[r] = _march_ray(ray, field, into)
+            for c in range(channels):
+                features[r, c] = into[c]
+
+
+@_device
+def _scatter(field, k, w, scale, gradient, into):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917, E501
+    """Adds scale * gradient, spread over the eight corners, to ``into``."""
+    for c in range(0, field.features.shape[1], 4):
+        g0, g1 = scale * gradient[c], scale * gradient[c + 1]
+        g2, g3 = scale * gradient[c + 2], scale * gradient[c + 3]
+        for corner in range(8):
+            row, weight = k[corner], w[corner]
+            into[row, c] += weight * g0
+            into[row, c + 1] += weight * g1
+            into[row, c + 2] += weight * g2
+            into[row, c + 3] += weight * g3
+
+
+@_device
+def _dot(features, k, w, gradient):  # type: ignore[no-untyped-def]
+    """Inner product of the interpolated features with a gradient."""
+    total = _ZERO
+    for c in range(0, features.shape[1], 4):
+        f0 = _blend_channel(features, k, w, c)
+        f1 = _blend_channel(features, k, w, c + 1)
+        f2 = _blend_channel(features, k, w, c + 2)
+        f3 = _blend_channel(features, k, w, c + 3)
+        total += f0 * gradient[c] + f1 * gradient[c + 1] + f2 * gradient[c + 2] + f3 * gradient[c + 3]
+    return total
+
+
+@_device
+def _march_back(ray, field, gradient, total, d_density, d_features):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917, E501
+    """Walks the same samples again and scatters their gradients.
+
+    With G = d loss / d f~ and R = what the samples behind contribute, d loss / d alpha_k is
+    T_k (G . f_k) - R / (1 - alpha_k); R is the whole sum minus the prefix, so one pass suffices.
+    """
+    left, behind, index = _ONE, total, 0
+    while True:
+        index, cell, x, y, z = _next_sample(ray, index, field.cells)
+        if index >= ray.count or left < MIN_TRANSMITTANCE:
+            return
+        k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
+        through, slope = _pass_through(_blend(field.density, k, w), ray.step)
+        index += 1
+        if _ONE - through < MIN_ALPHA:
+            continue
+        weight = left * (_ONE - through)
+        dot = _dot(field.features, k, w, gradient)
+        behind -= weight * dot
+        scale = (left * dot * through - behind) * ray.step * slope
+        for corner in range(8):
+            d_density[k[corner]] += w[corner] * scale
+        _scatter(field, k, w, weight, gradient, d_features)
+        left *= through
+
+
+@_kernel
+def march_backward(rays, field, step, given, d_density, d_features):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917, E501
+    """Adds to d_density (slabs, texels + 1) and d_features (slabs, texels + 1, channels)."""
+    ray_count, slab_count = rays.origins.shape[0], d_density.shape[0]
+    for slab in numba.prange(slab_count):
+        for r in range(slab * ray_count // slab_count, (slab + 1) * ray_count // slab_count):
+            total = given.d_transmittance[r] * given.transmittance[r]
+            for c in range(given.features.shape[1]):
+                total += given.d_features[r, c] * given.features[r, c]
+            ray = _enter(rays, r, field.cells, step)
+            gradient = given.d_features[r]
+            _march_back(ray, field, gradient, total, d_density[slab], d_features[slab])
+
+
+@_device
+def _weigh_ray(ray, field, into):  # type: ignore[no-untyped-def]
+    """Raises ``into`` to the largest weight that this ray gives each texel."""
+    left, index = _ONE, 0
+    while True:
+        index, cell, x, y, z = _next_sample(ray, index, field.cells)
+        if index >= ray.count or left < MIN_TRANSMITTANCE:
+            return left
+        k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
+        through, _ = _pass_through(_blend(field.density, k, w), ray.step)
+        index += 1
+        weight = left * (_ONE - through)
+        for corner in range(8):
+            into[k[corner]] = max(into[k[corner]], weight * w[corner])
+        left *= through
+
+
+@_kernel
+def march_weights(rays, field, step, transmittance, largest):  # type: ignore[no-untyped-def]
+    """Fills transmittance (rays,) and raises largest (slabs, texels + 1) to each texel's weight."""
+    ray_count, slab_count = rays.origins.shape[0], largest.shape[0]
+    for slab in numba.prange(slab_count):
+        for r in range(slab * ray_count // slab_count, (slab + 1) * ray_count // slab_count):
+            ray = _enter(rays, r, field.cells, step)
+            transmittance[r] = _weigh_ray(ray, field, largest[slab])
