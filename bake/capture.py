@@ -179,10 +179,10 @@ class Capture:
         """Read and convert one picture, past the cache."""
         pixels = self._source.reader.read(frame, view_index)
         if (pixels.shape[2] == 4) != self.has_masks:
+            expected = "RGBA" if self.has_masks else "RGB"
             raise CaptureError(
-                f"camera {self.labels[view_index]} at frame {frame} has "
-                f"{pixels.shape[2]} channels, expected {4 if self.has_masks else 3} as in the first "
-                "picture; give every picture a mask or none"
+                f"camera {self.labels[view_index]} has {pixels.shape[2]} channels at frame {frame},"
+                f" expected {expected} as in the first picture; give every picture a mask or none"
             )
         camera = self.cameras[view_index]
         return to_view(pixels, self.background, (camera.width, camera.height))

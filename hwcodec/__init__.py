@@ -49,13 +49,15 @@ from hwcodec.types import (
     TargetBitrate,
     Tuning,
 )
+from hwcodec.viewing import write_rgb_video
 
-__all__ = [
-    "GRAY8",
+# Plain order within constants, classes and functions, as tests/test_exports.py keeps it.
+__all__ = [  # noqa: RUF022
     "GRAY16",
+    "GRAY8",
     "PROFILES",
-    "YUV420P8",
     "YUV420P10",
+    "YUV420P8",
     "BackendUnavailable",
     "Bitstream",
     "BitstreamError",
@@ -97,4 +99,5 @@ __all__ = [
     "register",
     "split_gops",
     "write_package",
+    "write_rgb_video",
 ]

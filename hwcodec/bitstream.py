@@ -60,6 +60,11 @@ def check_packets(bitstream: Bitstream) -> None:
             f"packets carry frame numbers {numbers[:8]}..., expected 0 to {len(packets) - 1} "
             "without gaps; a packet is missing or comes from another stream"
         )
+    if packets[0].pts != 0:
+        raise BitstreamError(
+            f"first packet shows frame {packets[0].pts}, expected frame 0; its group is open, "
+            "encode with closed groups"
+        )
 
 
 def split_gops(bitstream: Bitstream) -> tuple[Bitstream, ...]:

@@ -1,5 +1,6 @@
 """Named bytes in a folder or in one stored archive, read plainly and written atomically."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -154,7 +155,11 @@ def _write_all(file: IO[bytes], data: bytes) -> None:
 
 
 def _swap(fresh: Path, path: Path) -> None:
-    """Put a folder in the place of another; the old one comes back if that fails."""
+    """Put a folder in the place of another; the old one comes back if that fails.
+
+    Folders cannot be exchanged in one step, so a crash in between leaves the old one under a name
+    that starts with a dot and ends with ``.old-`` and eight digits.
+    """
     if not path.exists():
         fresh.rename(path)
         return
@@ -183,4 +188,5 @@ def _remove(fresh: Path) -> None:
     if fresh.is_dir():
         shutil.rmtree(fresh, ignore_errors=True)
     else:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()

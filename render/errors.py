@@ -2,7 +2,8 @@
 
 RenderError
 ├── SceneError     a scene, box or grid is not what the renderer can draw
-└── CameraError    a camera, lens or pixel selection cannot exist
+├── CameraError    a camera, lens or pixel selection cannot exist
+└── OutputError    a picture or clip cannot be written where it was asked for
 """
 
 
@@ -16,3 +17,7 @@ class SceneError(RenderError, ValueError):
 
 class CameraError(RenderError, ValueError):
     """The camera, lens or pixel selection cannot exist; the message says why and what to do."""
+
+
+class OutputError(RenderError, OSError):
+    """A rendered picture or clip cannot be written; the message says where, why and what to do."""

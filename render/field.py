@@ -10,7 +10,7 @@ from torch import Tensor
 from render.cameras import Rays
 from render.errors import SceneError
 from render.mapping import UNMAPPED, MappingTable
-from render.occupancy import VoxelGrid
+from render.occupancy import VoxelGrid, dilate
 
 # Longest jump, in cells, that the distance table promises; longer ones gain nothing measurable.
 MAX_JUMP = 64
@@ -119,17 +119,6 @@ def _chebyshev_distance(active: NDArray[np.bool_]) -> NDArray[np.int32]:
     for radius in range(1, MAX_JUMP):
         if reached.all():
             break
-        reached = _dilate(reached)
+        reached = dilate(reached)
         distance[reached & (distance == MAX_JUMP)] = radius
     return distance
-
-
-def _dilate(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Dilation of a 3D mask by a 3 x 3 x 3 cube, one axis at a time."""
-    grown = mask.copy()
-    for axis in range(3):
-        ahead = np.moveaxis(grown, axis, 0)
-        source = ahead.copy()
-        ahead[1:] |= source[:-1]
-        ahead[:-1] |= source[1:]
-    return grown

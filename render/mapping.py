@@ -1,7 +1,7 @@
 """The mapping table: which texel of the atlas belongs to which vertex of the voxel grid.
 
-The order is canonical (3D Morton over the vertices, cut into chunks; 2D Morton inside each block), so the table is
-rebuilt from the occupancy bits and never sent.
+The order is canonical (3D Morton over the vertices, cut into chunks; 2D Morton inside each block),
+so the table is rebuilt from the occupancy bits and never sent.
 
     occupied vertices --3D Morton--> ranks --chunks of B*B--> blocks --2D Morton--> texels
 """
@@ -24,8 +24,8 @@ BLOCK_SIZES = (4, 8, 16, 32)
 class MappingTable:
     """Vertex to texel, shared by all frames of a group.
 
-    Texels are numbered block by block and row by row inside a block ("texel index"): texel i lies in block
-    ``i // block_size**2``. Blocks follow each other row-major over the atlas image.
+    Texels are numbered block by block and row by row inside a block ("texel index"): texel i lies
+    in block ``i // block_size**2``. Blocks follow each other row-major over the atlas image.
 
     Attributes:
         texel_of_vertex: int32, shaped like the grid, ``UNMAPPED`` where the vertex is empty.
@@ -66,7 +66,8 @@ class MappingTable:
     def to_image(self, texels: Tensor) -> Tensor:
         """Arrange (texel_count, channels) as an atlas image (channels, rows, columns).
 
-        Texels without a vertex repeat the last one that has one, which costs an encoder next to nothing.
+        Texels without a vertex repeat the last one that has one, which costs an encoder next to
+        nothing.
         """
         side, channels = self.block_size, texels.shape[1]
         image = texels.new_empty(self.block_rows * self.block_columns * side * side, channels)
@@ -91,7 +92,7 @@ class MappingTable:
         return blocks.permute(1, 3, 2, 4, 0).reshape(-1, channels)[: self.texel_count]
 
     def fill_padding(self, texels: Tensor) -> Tensor:
-        """A copy of (texel_count, channels) in which texels without a vertex repeat the last mapped vertex."""
+        """A copy of (texel_count, channels); texels without a vertex repeat the last that has one."""
         used = np.zeros(self.texel_count, np.bool_)
         used[self.texels] = True
         filled = texels.clone()
@@ -102,8 +103,9 @@ class MappingTable:
 def build_mapping(occupancy: OccupancyGrid, block_size: int = 8) -> MappingTable:
     """Lay the occupied vertices out as blocks of an atlas that is as square as its blocks allow.
 
-    Source: VideoRF (CVPR 2024), figure 4: 3D Morton sorting, vertex grouping, 2D blockwise Morton ordering with the
-    row bit least significant. Block side and block order over the image are ours (not stated there).
+    Source: VideoRF (CVPR 2024), figure 4: 3D Morton sorting, vertex grouping, 2D blockwise Morton
+    ordering with the row bit least significant. Block side and block order over the image are ours
+    (not stated there).
 
     Raises:
         SceneError: if no vertex is occupied or the block size is not one of ``BLOCK_SIZES``.
@@ -112,7 +114,9 @@ def build_mapping(occupancy: OccupancyGrid, block_size: int = 8) -> MappingTable
         raise SceneError(f"block size is {block_size}, expected one of {BLOCK_SIZES}")
     vertices = np.argwhere(occupancy.vertices).astype(np.int32)
     if not len(vertices):
-        raise SceneError("occupancy is empty, expected at least one vertex; check masks, box and thresholds")
+        raise SceneError(
+            "occupancy is empty, expected at least one vertex; check masks, box and thresholds"
+        )
     vertices = np.ascontiguousarray(vertices[np.argsort(morton3(vertices), kind="stable")])
     area = block_size**2
     ranks = np.arange(len(vertices))
@@ -124,7 +128,7 @@ def build_mapping(occupancy: OccupancyGrid, block_size: int = 8) -> MappingTable
 
 
 def block_order(block_size: int) -> NDArray[np.int64]:
-    """Row-major position inside a block of its i-th vertex: 2D Morton order that goes down first."""
+    """Row-major position in a block of its i-th vertex: 2D Morton order that goes down first."""
     rank = np.arange(block_size**2)
     row = np.zeros_like(rank)
     column = np.zeros_like(rank)
@@ -135,7 +139,7 @@ def block_order(block_size: int) -> NDArray[np.int64]:
 
 
 def _near_square(block_count: int, block_size: int) -> tuple[int, int]:
-    """Columns and rows of blocks; both sides a multiple of 16 texels, so that codecs need no padding."""
+    """Columns and rows of blocks; both sides are multiples of 16 texels, which codecs want."""
     unit = max(16 // block_size, 1)
     columns = -(-int(np.ceil(np.sqrt(block_count))) // unit) * unit
     rows = -(-block_count // columns)

@@ -73,9 +73,9 @@ def march_forward(field: Field, grid_rays: Rays) -> MarchResult:
         field_arrays(field),
         np.float32(field.step),
         SLAB_COUNT,
-        result.features.numpy(),
-        result.transmittance.numpy(),
-        result.distance.numpy(),
+        kernels.RayResults(
+            result.features.numpy(), result.transmittance.numpy(), result.distance.numpy()
+        ),
     )
     return result
 
@@ -155,12 +155,14 @@ class _March(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Runs the forward kernel and keeps what the backward pass walks again."""
         result = march_forward(field, grid_rays)
-        ctx.field, ctx.rays, ctx.result = field, grid_rays, result
+        ctx.field, ctx.rays = field, grid_rays
+        # Kept on the context directly, the outputs would keep each other alive for good.
+        ctx.save_for_backward(result.features, result.transmittance, result.distance)
         ctx.mark_non_differentiable(result.distance)
         return result.features, result.transmittance, result.distance
 
     @staticmethod
-    def backward(  # type: ignore[override]
+    def backward(
         ctx: Any,  # noqa: ANN401 - torch's context has no public type.
         d_features: Tensor,
         d_transmittance: Tensor,
@@ -168,7 +170,8 @@ class _March(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, None, None]:
         """Recomputes the samples and sums the slabs in order."""
         slabs = zero_gradients(ctx.field)
-        march_backward(ctx.field, ctx.rays, ctx.result, (d_features, d_transmittance), slabs)
+        result = MarchResult(*ctx.saved_tensors)
+        march_backward(ctx.field, ctx.rays, result, (d_features, d_transmittance), slabs)
         return slabs.density.sum(0), slabs.features.sum(0), None, None
 
 
@@ -186,9 +189,9 @@ def march_reference(field: Field, rays: Rays) -> MarchResult:
     density, features, active = _interpolate(field, positions)
     alpha = 1 - torch.exp(-torch.nn.functional.softplus(density) * field.step)
     alpha = alpha * (active & (index < count[:, None]) & (alpha >= float(kernels.MIN_ALPHA)))
-    before = torch.cumprod(torch.cat([torch.ones_like(alpha[:, :1]), 1 - alpha], 1), 1)
+    before = torch.cumprod(torch.cat([alpha.new_ones(len(alpha), 1), 1 - alpha], 1), 1)
     alpha = alpha * (before[:, :-1] >= float(kernels.MIN_TRANSMITTANCE))
-    through = torch.cumprod(torch.cat([torch.ones_like(alpha[:, :1]), 1 - alpha], 1), 1)
+    through = torch.cumprod(torch.cat([alpha.new_ones(len(alpha), 1), 1 - alpha], 1), 1)
     weights = through[:, :-1] * alpha
     accumulated = (weights[..., None] * features).sum(1)
     return MarchResult(accumulated, through[:, -1], (weights.detach() * distances).sum(1))

@@ -11,36 +11,32 @@ scheduling.
 """
 
 import math
-import os
 from typing import NamedTuple
-
-# Neighboring channels are fetched together; without this pass LLVM leaves them scalar (measured:
-# a quarter slower). numba reads it once, on import, and an explicit setting of the user wins.
-os.environ.setdefault("NUMBA_SLP_VECTORIZE", "1")
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from render.compiled import device, kernel
+
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
+Corners = tuple[int, int, int, int, int, int, int, int]
+Weights = tuple[
+    np.float32, np.float32, np.float32, np.float32, np.float32, np.float32, np.float32, np.float32
+]
 
 # A sample with less alpha than this is skipped before its features are fetched. Every renderer
 # applies the same rule (DVGO's fast_color_thres has the same value).
 MIN_ALPHA = np.float32(1e-4)
 
+# Larger densities before activation overflow exp in float32.
+MAX_DENSITY = np.float32(80)
+
 # A ray stops once less than this share of its light is left (recalled player setting, unverified).
 MIN_TRANSMITTANCE = np.float32(1e-3)
 
 _ZERO, _HALF, _ONE, _FAR = np.float32(0), np.float32(0.5), np.float32(1), np.float32(1e30)
-
-# Reassociation and contraction allow vector instructions. Infinities keep their meaning: rays
-# parallel to an axis leave its slab at infinity.
-_FAST_MATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
-_device = numba.njit(fastmath=_FAST_MATH, error_model="numpy", forceinline=True)
-_kernel = numba.njit(
-    fastmath=_FAST_MATH, error_model="numpy", parallel=True, cache=True, nogil=True
-)
 
 
 class RayArrays(NamedTuple):
@@ -68,6 +64,14 @@ class FieldArrays(NamedTuple):
     features: FloatArray
 
 
+class RayResults(NamedTuple):
+    """Per ray: accumulated features (rays, channels), transmittance and weighted distance."""
+
+    features: FloatArray
+    transmittance: FloatArray
+    distance: FloatArray
+
+
 class RayGradients(NamedTuple):
     """Forward results and the loss gradients with respect to them, per ray."""
 
@@ -88,11 +92,17 @@ class _Ray(NamedTuple):
     dz: np.float32
     start: np.float32
     step: np.float32
-    count: int
+    sample_count: int
 
 
-@_device
-def _slab(near, far, origin, direction, size):  # type: ignore[no-untyped-def]
+@device
+def _slab(
+    near: np.float32,
+    far: np.float32,
+    origin: np.float32,
+    direction: np.float32,
+    size: np.float32,
+) -> tuple[np.float32, np.float32]:
     """Clips [near, far] to one axis of the box [0, size]."""
     if direction == _ZERO:
         if origin < _ZERO or origin > size:
@@ -103,20 +113,20 @@ def _slab(near, far, origin, direction, size):  # type: ignore[no-untyped-def]
     return max(near, min(a, b)), min(far, max(a, b))
 
 
-@_device
-def _enter(rays, index, cells, step):  # type: ignore[no-untyped-def]
+@device
+def _enter(rays: RayArrays, index: int, cells: IntArray, step: np.float32) -> _Ray:
     """The ray with its sample lattice: sample i sits at start + (i + 0.5) step."""
     ox, oy, oz = rays.origins[index, 0], rays.origins[index, 1], rays.origins[index, 2]
     dx, dy, dz = rays.directions[index, 0], rays.directions[index, 1], rays.directions[index, 2]
     near, far = _slab(_ZERO, _FAR, ox, dx, np.float32(cells.shape[0]))
     near, far = _slab(near, far, oy, dy, np.float32(cells.shape[1]))
     near, far = _slab(near, far, oz, dz, np.float32(cells.shape[2]))
-    count = int(math.floor((far - near) / step)) if far > near else 0
+    count = math.floor((far - near) / step) if far > near else 0
     return _Ray(ox, oy, oz, dx, dy, dz, near, step, count)
 
 
-@_device
-def _leave(cell, radius, origin, direction):  # type: ignore[no-untyped-def]
+@device
+def _leave(cell: int, radius: int, origin: np.float32, direction: np.float32) -> np.float32:
     """Where the ray leaves [cell - radius, cell + 1 + radius] along one axis."""
     if direction > _ZERO:
         return (np.float32(cell + 1 + radius) - origin) / direction
@@ -125,19 +135,21 @@ def _leave(cell, radius, origin, direction):  # type: ignore[no-untyped-def]
     return _FAR
 
 
-@_device
-def _cell(coordinate, count):  # type: ignore[no-untyped-def]
+@device
+def _cell(coordinate: np.float32, count: int) -> int:
     """The cell of a coordinate; the clamp absorbs rounding at the box faces."""
-    return min(max(int(math.floor(coordinate)), 0), count - 1)
+    return min(max(math.floor(coordinate), 0), count - 1)
 
 
-@_device
-def _next_sample(ray, index, cells):  # type: ignore[no-untyped-def]
+@device
+def _next_sample(
+    ray: _Ray, index: int, cells: IntArray
+) -> tuple[int, np.int32, np.float32, np.float32, np.float32]:
     """The first sample at or after ``index`` in an active cell: its index, cell and position in it.
 
     Jumps over the cube of empty cells that the stored distance promises, always onto the lattice.
     """
-    while index < ray.count:
+    while index < ray.sample_count:
         t = ray.start + (np.float32(index) + _HALF) * ray.step
         px, py, pz = ray.ox + t * ray.dx, ray.oy + t * ray.dy, ray.oz + t * ray.dz
         x, y, z = _cell(px, cells.shape[0]), _cell(py, cells.shape[1]), _cell(pz, cells.shape[2])
@@ -147,38 +159,38 @@ def _next_sample(ray, index, cells):  # type: ignore[no-untyped-def]
         radius = -cell - 1
         leave = min(_leave(x, radius, ray.ox, ray.dx), _leave(y, radius, ray.oy, ray.dy))
         leave = min(leave, _leave(z, radius, ray.oz, ray.dz))
-        index = max(index + 1, int(math.ceil((leave - ray.start) / ray.step - _HALF)))
-    return ray.count, np.int32(0), _ZERO, _ZERO, _ZERO
+        index = max(index + 1, math.ceil((leave - ray.start) / ray.step - _HALF))
+    return ray.sample_count, np.int32(0), _ZERO, _ZERO, _ZERO
 
 
-@_device
-def _corner_weights(x, y, z):  # type: ignore[no-untyped-def]
+@device
+def _corner_weights(x: np.float32, y: np.float32, z: np.float32) -> Weights:
     """Trilinear weights of the eight corners, z fastest."""
     u, v, w = _ONE - x, _ONE - y, _ONE - z
     uv, uy, xv, xy = u * v, u * y, x * v, x * y
     return uv * w, uv * z, uy * w, uy * z, xv * w, xv * z, xy * w, xy * z
 
 
-@_device
-def _blend(density, k, w):  # type: ignore[no-untyped-def]
+@device
+def _blend(density: FloatArray, k: Corners, w: Weights) -> np.float32:
     """Trilinear density."""
     a = w[0] * density[k[0]] + w[1] * density[k[1]] + w[2] * density[k[2]] + w[3] * density[k[3]]
     b = w[4] * density[k[4]] + w[5] * density[k[5]] + w[6] * density[k[6]] + w[7] * density[k[7]]
-    return a + b
+    return np.float32(a + b)
 
 
-@_device
-def _blend_channel(features, k, w, c):  # type: ignore[no-untyped-def]
+@device
+def _blend_channel(features: FloatArray, k: Corners, w: Weights, c: int) -> np.float32:
     """Trilinear value of one feature channel."""
     a = w[0] * features[k[0], c] + w[1] * features[k[1], c]
     b = w[2] * features[k[2], c] + w[3] * features[k[3], c]
     d = w[4] * features[k[4], c] + w[5] * features[k[5], c]
     e = w[6] * features[k[6], c] + w[7] * features[k[7], c]
-    return (a + b) + (d + e)
+    return np.float32((a + b) + (d + e))
 
 
-@_device
-def _corners(table, cell):  # type: ignore[no-untyped-def]
+@device
+def _corners(table: IntArray, cell: np.int32) -> Corners:
     """The eight texels of a cell as a tuple, so that they stay in registers."""
     return (
         table[cell, 0],
@@ -192,20 +204,21 @@ def _corners(table, cell):  # type: ignore[no-untyped-def]
     )
 
 
-@_device
-def _pass_through(density, step):  # type: ignore[no-untyped-def]
+@device
+def _pass_through(density: np.float32, step: np.float32) -> tuple[np.float32, np.float32]:
     """1 - alpha over one step: (1 + exp(density)) ** -step, and the density's derivative factor."""
-    e = math.exp(density)
-    return math.exp(-math.log1p(e) * step), e / (_ONE + e)
+    # The bound keeps the factor finite; a sample this dense lets nothing through anyway.
+    e = np.float32(math.exp(min(density, MAX_DENSITY)))
+    return np.float32(math.exp(-math.log1p(e) * step)), e / (_ONE + e)
 
 
-@_device
-def _march_ray(ray, field, into):  # type: ignore[no-untyped-def]
+@device
+def _march_ray(ray: _Ray, field: FieldArrays, into: FloatArray) -> tuple[np.float32, np.float32]:
     """Adds one ray's weighted features to ``into``; returns transmittance and expected distance."""
     left, distance, index = _ONE, _ZERO, 0
     while True:
         index, cell, x, y, z = _next_sample(ray, index, field.cells)
-        if index >= ray.count or left < MIN_TRANSMITTANCE:
+        if index >= ray.sample_count or left < MIN_TRANSMITTANCE:
             return left, distance
         k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
         through, _ = _pass_through(_blend(field.density, k, w), ray.step)
@@ -226,23 +239,34 @@ def _march_ray(ray, field, into):  # type: ignore[no-untyped-def]
         left *= through
 
 
-@_kernel
-def march_forward(rays, field, step, slab_count, features, transmittance, distance):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917, E501
-    """Fills per ray: accumulated features (rays, channels), transmittance and weighted distance."""
+@kernel
+def march_forward(
+    rays: RayArrays, field: FieldArrays, step: np.float32, slab_count: int, into: RayResults
+) -> None:
+    """Marches every ray and fills ``into``."""
     ray_count = rays.origins.shape[0]
     channels = field.features.shape[1]
+    # Taken out of the tuple first: numba loses what a parallel loop writes through a tuple.
+    features, transmittance, distance = into.features, into.transmittance, into.distance
     for slab in numba.prange(slab_count):
-        into = np.empty(channels, np.float32)
+        total = np.empty(channels, np.float32)
         for r in range(slab * ray_count // slab_count, (slab + 1) * ray_count // slab_count):
-            into[:] = _ZERO
+            total[:] = _ZERO
             ray = _enter(rays, r, field.cells, step)
-            transmittance[r], distance[r] = _march_ray(ray, field, into)
+            transmittance[r], distance[r] = _march_ray(ray, field, total)
             for c in range(channels):
-                features[r, c] = into[c]
+                features[r, c] = total[c]
 
 
-@_device
-def _scatter(field, k, w, scale, gradient, into):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917, E501
+@device
+def _scatter(
+    field: FieldArrays,
+    k: Corners,
+    w: Weights,
+    scale: np.float32,
+    gradient: FloatArray,
+    into: FloatArray,
+) -> None:
     """Adds scale * gradient, spread over the eight corners, to ``into``."""
     for c in range(0, field.features.shape[1], 4):
         g0, g1 = scale * gradient[c], scale * gradient[c + 1]
@@ -255,8 +279,8 @@ def _scatter(field, k, w, scale, gradient, into):  # type: ignore[no-untyped-def
             into[row, c + 3] += weight * g3
 
 
-@_device
-def _dot(features, k, w, gradient):  # type: ignore[no-untyped-def]
+@device
+def _dot(features: FloatArray, k: Corners, w: Weights, gradient: FloatArray) -> np.float32:
     """Inner product of the interpolated features with a gradient."""
     total = _ZERO
     for c in range(0, features.shape[1], 4):
@@ -264,12 +288,21 @@ def _dot(features, k, w, gradient):  # type: ignore[no-untyped-def]
         f1 = _blend_channel(features, k, w, c + 1)
         f2 = _blend_channel(features, k, w, c + 2)
         f3 = _blend_channel(features, k, w, c + 3)
-        total += f0 * gradient[c] + f1 * gradient[c + 1] + f2 * gradient[c + 2] + f3 * gradient[c + 3]
+        total += (
+            f0 * gradient[c] + f1 * gradient[c + 1] + f2 * gradient[c + 2] + f3 * gradient[c + 3]
+        )
     return total
 
 
-@_device
-def _march_back(ray, field, gradient, total, d_density, d_features):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917, E501
+@device
+def _march_back(
+    ray: _Ray,
+    field: FieldArrays,
+    gradient: FloatArray,
+    total: np.float32,
+    d_density: FloatArray,
+    d_features: FloatArray,
+) -> None:
     """Walks the same samples again and scatters their gradients.
 
     With G = d loss / d f~ and R = what the samples behind contribute, d loss / d alpha_k is
@@ -278,7 +311,7 @@ def _march_back(ray, field, gradient, total, d_density, d_features):  # type: ig
     left, behind, index = _ONE, total, 0
     while True:
         index, cell, x, y, z = _next_sample(ray, index, field.cells)
-        if index >= ray.count or left < MIN_TRANSMITTANCE:
+        if index >= ray.sample_count or left < MIN_TRANSMITTANCE:
             return
         k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
         through, slope = _pass_through(_blend(field.density, k, w), ray.step)
@@ -295,8 +328,15 @@ def _march_back(ray, field, gradient, total, d_density, d_features):  # type: ig
         left *= through
 
 
-@_kernel
-def march_backward(rays, field, step, given, d_density, d_features):  # type: ignore[no-untyped-def] # noqa: PLR0913, PLR0917, E501
+@kernel
+def march_backward(
+    rays: RayArrays,
+    field: FieldArrays,
+    step: np.float32,
+    given: RayGradients,
+    d_density: FloatArray,
+    d_features: FloatArray,
+) -> None:
     """Adds to d_density (slabs, texels + 1) and d_features (slabs, texels + 1, channels)."""
     ray_count, slab_count = rays.origins.shape[0], d_density.shape[0]
     for slab in numba.prange(slab_count):
@@ -309,13 +349,13 @@ def march_backward(rays, field, step, given, d_density, d_features):  # type: ig
             _march_back(ray, field, gradient, total, d_density[slab], d_features[slab])
 
 
-@_device
-def _weigh_ray(ray, field, into):  # type: ignore[no-untyped-def]
+@device
+def _weigh_ray(ray: _Ray, field: FieldArrays, into: FloatArray) -> np.float32:
     """Raises ``into`` to the largest weight that this ray gives each texel."""
     left, index = _ONE, 0
     while True:
         index, cell, x, y, z = _next_sample(ray, index, field.cells)
-        if index >= ray.count or left < MIN_TRANSMITTANCE:
+        if index >= ray.sample_count or left < MIN_TRANSMITTANCE:
             return left
         k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
         through, _ = _pass_through(_blend(field.density, k, w), ray.step)
@@ -326,8 +366,14 @@ def _weigh_ray(ray, field, into):  # type: ignore[no-untyped-def]
         left *= through
 
 
-@_kernel
-def march_weights(rays, field, step, transmittance, largest):  # type: ignore[no-untyped-def]
+@kernel
+def march_weights(
+    rays: RayArrays,
+    field: FieldArrays,
+    step: np.float32,
+    transmittance: FloatArray,
+    largest: FloatArray,
+) -> None:
     """Fills transmittance (rays,) and raises largest (slabs, texels + 1) to each texel's weight."""
     ray_count, slab_count = rays.origins.shape[0], largest.shape[0]
     for slab in numba.prange(slab_count):

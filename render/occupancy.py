@@ -1,4 +1,4 @@
-"""The voxel grid and its occupancy: one bit per grid vertex that says whether a texel exists for it."""
+"""The voxel grid and its occupancy: one bit per grid vertex that says whether it has a texel."""
 
 from dataclasses import dataclass
 from functools import reduce
@@ -16,13 +16,14 @@ MAX_VERTICES_PER_AXIS = 1 << 21
 
 @dataclass(frozen=True, slots=True)
 class VoxelGrid:
-    """Cubic voxels that cover a box; features live on the vertices, samples fall into the cells between them.
+    """Cubic voxels that cover a box; features live on vertices, samples fall into cells.
 
-    Vertex (x, y, z) lies at ``aabb.minimum + voxel_size * (x, y, z)``; there is one cell less than vertices along each
-    axis. ``voxel_size`` is in scene units.
+    Vertex (x, y, z) lies at ``aabb.minimum + voxel_size * (x, y, z)``; there is one cell less than
+    vertices along each axis. ``voxel_size`` is in scene units.
 
     Raises:
-        SceneError: if the grid has fewer than two vertices along an axis, or more than a Morton code can number.
+        SceneError: if the grid has fewer than two vertices along an axis, or more than a Morton
+            code can number.
     """
 
     aabb: Aabb
@@ -33,8 +34,8 @@ class VoxelGrid:
         """Refuse grids without a cell."""
         if not self.voxel_size > 0 or not all(2 <= n <= MAX_VERTICES_PER_AXIS for n in self.shape):
             raise SceneError(
-                f"voxel grid has shape {self.shape} and voxel size {self.voxel_size}, expected 2 to "
-                f"{MAX_VERTICES_PER_AXIS} vertices per axis; check the box and the resolution"
+                f"voxel grid has shape {self.shape} and voxel size {self.voxel_size}, expected 2 "
+                f"to {MAX_VERTICES_PER_AXIS} vertices per axis; check the box and the resolution"
             )
 
     @property
@@ -53,7 +54,7 @@ class VoxelGrid:
 
 
 def cover(aabb: Aabb, resolution: int) -> VoxelGrid:
-    """The grid that covers a box with about ``resolution ** 3`` voxels, however elongated the box is.
+    """The grid that covers a box with about ``resolution ** 3`` voxels, however elongated it is.
 
     Source: DVGO (Sun et al., CVPR 2022), which states grids by their voxel count.
 
@@ -61,7 +62,9 @@ def cover(aabb: Aabb, resolution: int) -> VoxelGrid:
         SceneError: if the resolution is below 2.
     """
     if resolution < 2:
-        raise SceneError(f"resolution is {resolution}, expected at least 2; the presets use 128 and 250")
+        raise SceneError(
+            f"resolution is {resolution}, expected at least 2; the presets use 128 and 250"
+        )
     voxel_size = float(np.prod(aabb.size) / resolution**3) ** (1 / 3)
     # The tolerance keeps an exact multiple from growing a layer by rounding.
     cells = np.maximum(np.ceil(aabb.size / voxel_size - 1e-6).astype(int), 1)
@@ -71,7 +74,7 @@ def cover(aabb: Aabb, resolution: int) -> VoxelGrid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OccupancyGrid:
-    """Which vertices of a grid carry a texel: ``vertices`` is bool, shaped like the grid, indexed [x, y, z].
+    """Which vertices of a grid carry a texel: bool ``vertices``, indexed [x, y, z] like the grid.
 
     Raises:
         SceneError: if the bits do not have the grid's shape.
@@ -84,8 +87,8 @@ class OccupancyGrid:
         """Tie the bits to the grid."""
         if self.vertices.shape != self.grid.shape or self.vertices.dtype != np.bool_:
             raise SceneError(
-                f"occupancy is {self.vertices.dtype} {self.vertices.shape}, expected bool {self.grid.shape}; "
-                "rasterize it on the same grid"
+                f"occupancy is {self.vertices.dtype} {self.vertices.shape}, expected bool "
+                f"{self.grid.shape}; rasterize it on the same grid"
             )
 
     @property
@@ -101,12 +104,25 @@ def union(occupancies: list[OccupancyGrid]) -> OccupancyGrid:
         SceneError: if the list is empty or the grids differ.
     """
     if not occupancies or any(o.grid != occupancies[0].grid for o in occupancies):
-        raise SceneError("union needs at least one occupancy and one common grid; rasterize all on one grid")
+        raise SceneError(
+            "union needs at least one occupancy and one common grid; rasterize all on one grid"
+        )
     return OccupancyGrid(occupancies[0].grid, reduce(or_, (o.vertices for o in occupancies)))
 
 
+def dilate(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A copy of a 3D mask grown by one in every direction, diagonals included."""
+    grown = mask.copy()
+    for axis in range(3):
+        ahead = np.moveaxis(grown, axis, 0)
+        source = ahead.copy()
+        ahead[1:] |= source[:-1]
+        ahead[:-1] |= source[1:]
+    return grown
+
+
 def morton3(vertices: NDArray[np.integer]) -> NDArray[np.int64]:
-    """3D Morton codes (n,) of vertices (n, 3): the bits of x, y and z interleaved, z least significant.
+    """3D Morton codes (n,) of vertices (n, 3): bits of x, y and z interleaved, z least significant.
 
     Source: VideoRF (CVPR 2024), figure 4, "3D Morton sorting on each nonempty vertice".
     """

@@ -100,7 +100,7 @@ def shade(mlp: ShadingMlp, features: Tensor, transmittance: Tensor, view: "ViewL
 
     A ray that meets nothing shows exactly the background.
     """
-    color = mlp(features, view.directions)
+    color: Tensor = mlp(features, view.directions)
     left = transmittance[:, None]
     return (1 - left) * color + left * view.background
 
@@ -131,8 +131,8 @@ def weights_from_bytes(data: bytes, shape: ShadingShape) -> ShadingMlp:
     """
     if len(data) != 2 * shape.weight_count:
         raise SceneError(
-            f"shading weights take {len(data)} bytes, expected {2 * shape.weight_count} for {shape}; "
-            "the package is damaged, export it again"
+            f"shading weights take {len(data)} bytes, expected {2 * shape.weight_count} for "
+            f"{shape}; the package is damaged, export it again"
         )
     flat = torch.from_numpy(np.frombuffer(data, "<f2").astype(np.float32))
     if not torch.isfinite(flat).all():

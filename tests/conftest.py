@@ -9,12 +9,16 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from bake.sequence import BakedSequence
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -79,3 +83,66 @@ def repeatable_random_numbers() -> Iterator[None]:
     np.random.set_state(numpy_state)
     if torch:
         torch.set_rng_state(torch_state)
+
+
+@pytest.fixture(scope="session")
+def baked_sequence(tmp_path_factory: pytest.TempPathFactory) -> "BakedSequence":
+    """A bake made by hand from ``procedural:3:32``: 3 frames in 2 groups, random texels."""
+    from fractions import Fraction
+
+    from bake.artifacts import ArtifactStore
+    from bake.capture import CaptureOptions, open_capture
+    from bake.sequence import BakedSequence, FieldSettings, Rig, Span, save_sequence
+    from render.mapping import build_mapping
+    from render.occupancy import OccupancyGrid, cover
+    from render.occupancy_codec import encode_occupancy
+    from render.shading import ShadingMlp, ShadingShape, weights_to_bytes
+
+    capture = open_capture(CaptureOptions("procedural:3:32"))
+    grid, shading = cover(capture.aabb, 12), ShadingShape(4, 8, 2, 1)
+    store = ArtifactStore(tmp_path_factory.mktemp("scene"))
+    generator = np.random.default_rng(7)
+    spans, atlases = [], []
+    for first, count in ((0, 2), (2, 1)):
+        vertices = generator.random(grid.shape) < 0.2 + 0.2 * first
+        store.write(f"occupancy/group{first}", "key", encode_occupancy(vertices))
+        spans.append(Span(first, count, f"occupancy/group{first}-key.bin"))
+        texels = build_mapping(OccupancyGrid(grid, vertices), 8).texel_count
+        start = generator.normal(0, 1.5, (texels, 5))
+        for frame in range(first, first + count):
+            values = start + 0.2 * frame * generator.normal(0, 1, (texels, 5))
+            store.write_array(f"atlas/frame{frame}", "key", values.astype(np.float16))
+            atlases.append(f"atlas/frame{frame}-key.npy")
+    store.write("shading/network", "key", weights_to_bytes(ShadingMlp(shading)))
+    sequence = BakedSequence(
+        root=store.root,
+        grid=grid,
+        groups=tuple(spans),
+        atlas_files=tuple(atlases),
+        shading=shading,
+        network_file="shading/network-key.bin",
+        settings=FieldSettings(8, 0.5, 8.0, 4.0, (1.0, 1.0, 1.0)),
+        rig=Rig(capture.cameras, capture.split.train, capture.split.test),
+        frame_rate=Fraction(30),
+        provenance={
+            "capture": capture.name,
+            "frame_indices": [0, 1, 2],
+            "config": {"capture": {"path": "procedural:3:32", "scale": 1.0, "frames": ":"}},
+        },
+    )
+    save_sequence(sequence)
+    return sequence
+
+
+@pytest.fixture(scope="session")
+def baked_packages(
+    baked_sequence: "BakedSequence", tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Path]:
+    """The same bake as packages: ``raw`` keeps every code, ``h264`` really compresses."""
+    from bake.export import ExportOptions, export
+
+    folder = tmp_path_factory.mktemp("packages")
+    encoders = {"raw": "raw", "h264": "libx264"}
+    for name, encoder in encoders.items():
+        export(baked_sequence, folder / name, ExportOptions(encoder, "web8"))
+    return {name: folder / name for name in encoders}

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from bake.captures.pictures import FileReader, PictureFiles, picture_size
 from bake.captures.rig import Rig, Shot, to_rig
-from bake.captures.source import DEFAULT_FRAME_RATE as _FRAME_RATE
-from bake.captures.source import Source, Split, to_frame_rate
+from bake.captures.source import DEFAULT_FRAME_RATE, Source, Split, to_frame_rate
 from bake.captures.transforms import (
     Intrinsics,
     Record,
@@ -49,12 +48,13 @@ def open_source(path: str) -> Source:
         for shot in _shots(folder, document, entries, part)
     ]
     rig = to_rig([shot._replace(frame=next(frames)) for shot in shots], allow_gaps=True)
+    stated = "fps" in train.values
     return Source(
         name=folder.resolve().name,
         cameras=rig.cameras,
         labels=rig.labels,
         views=rig.views,
-        frame_rate=to_frame_rate(train.number("fps")) if "fps" in train.values else _FRAME_RATE,
+        frame_rate=to_frame_rate(train.number("fps")) if stated else DEFAULT_FRAME_RATE,
         aabb=to_aabb(train) if "aabb" in train.values else _AABB,
         split=_split(shots, rig),
         reader=FileReader(rig.files, rig.cameras),
@@ -90,6 +90,8 @@ def _picture(folder: Path, entry: Record) -> Path:
 
 def _split(shots: list[Shot], rig: Rig) -> Split:
     """Views follow the file that lists them."""
-    views = {files.picture: view for (_, view), files in rig.files.items()}
-    parts = [{views[shot.files.picture] for shot in shots if shot.part == part} for part in (0, 1)]
+    parts = [
+        {view for shot, view in zip(shots, rig.order, strict=True) if shot.part == part}
+        for part in (0, 1)
+    ]
     return Split(train=tuple(sorted(parts[0])), test=tuple(sorted(parts[1])))

@@ -5,7 +5,7 @@ left hand is on the +y side, z points up, and the stage stands on z = 0. One uni
 All proportions and speeds are choices made by eye.
 """
 
-from math import cos, pi, sin, sqrt
+from math import cos, hypot, pi, sin, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -258,7 +258,7 @@ def _row(shape: Shape, axes: Axes, sizes: tuple[float, ...], skin: Skin) -> Arra
         bound, occluder = sizes[2] / 2 + max(sizes[:2]), (sizes[0] + sizes[1]) / 2
     elif shape in (Shape.TORUS, Shape.CYLINDER):
         # No capsule is like these, and neither shades much but itself.
-        bound = sizes[0] + sizes[1] if shape is Shape.TORUS else float(np.hypot(*sizes[:2]))
+        bound = sizes[0] + sizes[1] if shape is Shape.TORUS else hypot(sizes[0], sizes[1])
         occluder = 0.0
     if skin.material in _TOO_SMALL:
         occluder = 0.0

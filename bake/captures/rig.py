@@ -28,12 +28,13 @@ class Shot(NamedTuple):
 
 
 class Rig(NamedTuple):
-    """Shots sorted into cameras and frames."""
+    """Shots sorted into cameras and frames; ``order`` is the view that each shot belongs to."""
 
     cameras: tuple[Camera, ...]
     labels: tuple[str, ...]
     views: dict[int, tuple[int, ...]]
     files: dict[tuple[int, int], PictureFiles]
+    order: tuple[int, ...]
 
 
 def to_rig(shots: Sequence[Shot], *, allow_gaps: bool) -> Rig:
@@ -45,12 +46,12 @@ def to_rig(shots: Sequence[Shot], *, allow_gaps: bool) -> Rig:
         CaptureError: if a numbered camera moves, a picture is doubled, or a frame lacks a view.
     """
     keys = [_camera_key(shot) for shot in shots]
-    order = {key: view for view, key in enumerate(_in_order(keys))}
+    numbers = {key: view for view, key in enumerate(_in_order(keys))}
     cameras: dict[int, Camera] = {}
     files: dict[tuple[int, int], PictureFiles] = {}
     views: dict[int, list[int]] = {}
     for shot, key in zip(shots, keys, strict=True):
-        view = order[key]
+        view = numbers[key]
         _check_still(cameras.setdefault(view, shot.camera), shot)
         if (shot.frame, view) in files:
             raise CaptureError(
@@ -59,11 +60,12 @@ def to_rig(shots: Sequence[Shot], *, allow_gaps: bool) -> Rig:
             )
         files[shot.frame, view] = shot.files
         views.setdefault(shot.frame, []).append(view)
-    labels = tuple(str(view if isinstance(key, bytes) else key) for key, view in order.items())
+    labels = tuple(str(view if isinstance(key, bytes) else key) for key, view in numbers.items())
     if not allow_gaps:
         _check_complete(views, labels)
     ordered = {frame: tuple(sorted(views[frame])) for frame in sorted(views)}
-    return Rig(tuple(cameras[view] for view in range(len(order))), labels, ordered, files)
+    everything = tuple(cameras[view] for view in range(len(numbers)))
+    return Rig(everything, labels, ordered, files, tuple(numbers[key] for key in keys))
 
 
 def is_moving(shots: Sequence[Shot]) -> bool:

@@ -5,12 +5,14 @@ on the way; so only checked settings arrive here, planes are handed over as they
 comes back is compared with what was promised.
 """
 
+import errno
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 # SVT-AV1 reads this once; without it every encoder prints twenty lines to the terminal.
@@ -20,6 +22,7 @@ import av
 import numpy as np
 import torch
 from av.error import FFmpegError
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hwcodec.backends.ffmpeg_options import encoder_options
@@ -45,7 +48,7 @@ from hwcodec.types import (
 )
 
 _DECODERS = {Codec.H264: "h264", Codec.HEVC: "hevc", Codec.AV1: "libdav1d"}
-_FULL_RANGE, _BT709 = 2, 1
+_LIMITED_RANGE, _FULL_RANGE, _BT709 = 1, 2, 1
 _FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 # FFmpeg calls full-range 4:2:0 at 8 bits yuvj420p for some codecs.
 _LAYOUTS = {8: {"yuv420p", "yuvj420p"}, 10: {"yuv420p10le"}}
@@ -91,7 +94,7 @@ class FfmpegBackend:
         try:
             for frame in _frames(bitstream, options.thread_count):
                 _check_frame(frame, bitstream.geometry, seen)
-                yield _picture(frame, bitstream.geometry, options)
+                yield _picture(frame, bitstream, options)
                 seen += 1
         except FFmpegError as error:
             raise BitstreamError(
@@ -231,17 +234,55 @@ def _check_frame(frame: Any, geometry: PictureGeometry, index: int) -> None:  # 
         )
 
 
-def _picture(frame: Any, geometry: PictureGeometry, options: DecodeOptions) -> Picture:  # noqa: ANN401
+def _picture(frame: Any, bitstream: Bitstream, options: DecodeOptions) -> Picture:  # noqa: ANN401
     wanted = frame.planes if options.with_chroma else frame.planes[:1]
-    planes = (_fresh(plane, geometry.format).to(options.device) for plane in wanted)
-    return Picture(tuple(planes), geometry.format, frame.pts)
+    planes = (_fresh(plane, bitstream.format).to(options.device) for plane in wanted)
+    return Picture(tuple(planes), bitstream.format, frame.pts)
 
 
 def _fresh(plane: Any, pixel_format: PixelFormat) -> Tensor:  # noqa: ANN401 -- PyAV's own
     """The plane in a tensor of its own: decoders predict from theirs, so sharing would corrupt."""
     codes = torch.empty((plane.height, plane.width), dtype=pixel_format.dtype)
     target = codes.numpy()
-    rows = np.frombuffer(plane, dtype=target.dtype).reshape(plane.height, -1)
+    rows = np.frombuffer(plane, target.dtype).reshape(plane.height, -1)
     # numpy copies row by row at memory speed; torch takes five times as long for uint16.
     np.copyto(target, rows[:, : plane.width])
     return codes
+
+
+def write_viewing_video(
+    path: Path, frames: Iterable[tuple[NDArray[np.uint8], ...]], frame_rate: Fraction
+) -> None:
+    """Write limited-range BT.709 planes as H.264 in an MP4 whose index comes first.
+
+    Raises:
+        OSError: if the file cannot be written.
+        BackendUnavailable: if the encoder fails.
+    """
+    try:
+        with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+            stream: Any = None
+            for pts, planes in enumerate(frames):
+                tensors = tuple(torch.from_numpy(plane) for plane in planes)
+                frame: Any = av.VideoFrame.from_dlpack(tensors, format="yuv420p")
+                stream = stream or _open_viewing_encoder(container, frame, frame_rate)
+                frame.pts, frame.time_base = pts, 1 / frame_rate
+                frame.color_range, frame.colorspace = _LIMITED_RANGE, _BT709
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    except FFmpegError as error:
+        if isinstance(error, OSError) and error.errno in {*errno.errorcode}:
+            raise
+        raise BackendUnavailable(
+            f"libx264 cannot write a video here: {error}; write pictures instead"
+        ) from error
+
+
+def _open_viewing_encoder(container: Any, frame: Any, frame_rate: Fraction) -> Any:  # noqa: ANN401
+    stream = container.add_stream("libx264", rate=frame_rate, options={"crf": "18"})
+    stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
+    context = stream.codec_context
+    context.time_base = 1 / frame_rate
+    context.color_range = _LIMITED_RANGE
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    return stream

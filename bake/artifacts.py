@@ -1,0 +1,175 @@
+"""Results of stages on disk, named by what they were made from.
+
+A file is called ``NAME-KEY.EXT``; the key is a hash of every input, so a result of other settings
+can never be taken for the right one, and a stopped bake finds what it already has. Files appear
+whole or not at all.
+"""
+
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bake.errors import ArtifactError
+
+# What `ArtifactStore.path` makes, and the temporary files that a killed bake leaves beside it.
+_ARTIFACT = re.compile(r"\.?.+-[0-9a-f]{16}\.\w+(\.\d+\.part)?")
+
+# Raise when a change to the code changes what a stage computes.
+STAGE_VERSION = 1
+
+_KEY_LENGTH = 16
+
+
+def make_key(*inputs: object) -> str:
+    """A short hash of dataclasses, plain values and bytes, equal only for equal inputs."""
+    digest = hashlib.blake2b(digest_size=_KEY_LENGTH // 2)
+    digest.update(str(STAGE_VERSION).encode())
+    for value in inputs:
+        is_bytes = isinstance(value, bytes)
+        data = value if is_bytes else json.dumps(_plain(value)).encode()
+        digest.update(b"b" if is_bytes else b"j")
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def digest_arrays(arrays: Iterable[NDArray[Any]]) -> bytes:
+    """A hash of array contents, shapes and types."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.digest()
+
+
+class ArtifactStore:
+    """A folder of stage results.
+
+    Raises:
+        ArtifactError: if the folder cannot be made or written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._used: set[Path] = set()
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArtifactError(
+                f"cannot write to {root}: {error.strerror}; choose another out folder"
+            ) from error
+
+    def path(self, name: str, key: str, extension: str) -> Path:
+        """Where the result of that name and key lies or will lie."""
+        path = self.root / f"{name}-{key}.{extension}"
+        self._used.add(path)
+        return path
+
+    def read(self, name: str, key: str, extension: str = "bin") -> bytes | None:
+        """A stored result, or None when there is none from these inputs."""
+        path = self.path(name, key, extension)
+        return path.read_bytes() if path.is_file() else None
+
+    def write(self, name: str, key: str, data: bytes, extension: str = "bin") -> None:
+        """Store a result.
+
+        Raises:
+            ArtifactError: if it cannot be written; earlier results stay as they are.
+        """
+        write_atomic(self.path(name, key, extension), data)
+
+    def read_array(self, name: str, key: str) -> NDArray[Any] | None:
+        """A stored array, or None.
+
+        Raises:
+            ArtifactError: if the file is damaged.
+        """
+        data = self.read(name, key, "npy")
+        if data is None:
+            return None
+        return load_array(data, self.path(name, key, "npy"))
+
+    def write_array(self, name: str, key: str, array: NDArray[Any]) -> None:
+        """Store an array as ``.npy``."""
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        self.write(name, key, buffer.getvalue(), "npy")
+
+    def discard_unused(self) -> int:
+        """Remove results that this run neither read nor wrote; how many files that were.
+
+        Files that no bake has written stay.
+        """
+        found = [path for path in self.root.rglob("*") if _ARTIFACT.fullmatch(path.name)]
+        stale = [path for path in found if path.is_file() and path not in self._used]
+        for path in stale:
+            path.unlink()
+        return len(stale)
+
+
+def load_array(data: bytes, path: Path) -> NDArray[Any]:
+    """An array from the bytes of a ``.npy`` file.
+
+    Raises:
+        ArtifactError: if they are not one.
+    """
+    try:
+        return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+    except (ValueError, EOFError, OSError) as error:
+        raise ArtifactError(
+            f"{path.name} is damaged: {error}; delete it and run the bake again"
+        ) from error
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        ArtifactError: if it cannot be written, a full disk included; nothing is left behind.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        _remove(partial)
+        raise ArtifactError(
+            f"cannot write {path.name} ({len(data)} bytes) to {path.parent}: {error.strerror}; "
+            "free some space or choose another out folder, then run again to resume"
+        ) from error
+    except BaseException:
+        _remove(partial)
+        raise
+
+
+def _remove(path: Path) -> None:
+    """Remove a file where that is possible; the error on its way to the caller matters more."""
+    with suppress(OSError):
+        path.unlink()
+
+
+def _plain(value: object) -> object:
+    """JSON-ready form of dataclasses, sequences and scalars."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"type": type(value).__name__, **{k: _plain(v) for k, v in asdict(value).items()}}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in sorted(value.items())}
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"cannot key an artifact by a {type(value).__name__}")

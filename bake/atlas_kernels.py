@@ -1,0 +1,185 @@
+"""Compiled steps of atlas training: loss gradients on blocks and the optimizer's update.
+
+All arrays are float32 and laid out block by block: (blocks, side * side, channels). Every element
+is written by exactly one thread, so results do not depend on the thread count. The plain twins are
+`bake.losses` (through autograd) and `torch.optim.Adam`.
+"""
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from render.compiled import device, kernel
+
+FloatArray = NDArray[np.float32]
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+_TWO_BY_LN2 = np.float32(2 / math.log(2))
+
+
+class Moments(NamedTuple):
+    """Adam's running means of the gradient and of its square, flat."""
+
+    first: FloatArray
+    second: FloatArray
+
+
+class AdamStep(NamedTuple):
+    """One update's numbers: rates, decays, bias corrections, the value range and rounding step.
+
+    ``rounding`` 0 leaves values as they are.
+    """
+
+    rate: np.float32
+    beta1: np.float32
+    beta2: np.float32
+    correction1: np.float32
+    correction2: np.float32
+    low: np.float32
+    high: np.float32
+    rounding: np.float32
+
+
+@kernel
+def adam_update(
+    master: FloatArray,
+    seen: FloatArray,
+    moments: Moments,
+    slabs: FloatArray,
+    extra: FloatArray,
+    step: AdamStep,
+) -> None:
+    """Updates ``master`` in place and writes what the codec will see of it to ``seen``.
+
+    The gradient is ``extra`` plus ``slabs`` (slabs, n), added in slab order; slabs are cleared for
+    the next pass.
+    """
+    for i in numba.prange(master.shape[0]):
+        gradient = extra[i]
+        for slab in range(slabs.shape[0]):
+            gradient += slabs[slab, i]
+            slabs[slab, i] = _ZERO
+        first = step.beta1 * moments.first[i] + (_ONE - step.beta1) * gradient
+        second = step.beta2 * moments.second[i] + (_ONE - step.beta2) * gradient * gradient
+        moments.first[i], moments.second[i] = first, second
+        scale = math.sqrt(second * step.correction2) + np.float32(1e-10)
+        value = master[i] - step.rate * first * step.correction1 / scale
+        value = min(max(value, step.low), step.high)
+        master[i] = value
+        if step.rounding > _ZERO:
+            code = math.floor((value - step.low) / step.rounding + np.float32(0.5))
+            value = step.low + step.rounding * code
+        seen[i] = value
+
+
+@device
+def _transform(matrix: FloatArray, block: FloatArray, work: FloatArray, out: FloatArray) -> None:
+    """Fills ``out`` with matrix @ block @ matrix.T, all square."""
+    side = matrix.shape[0]
+    for i in range(side):
+        work[i, :] = _ZERO
+        for n in range(side):
+            factor = matrix[i, n]
+            for j in range(side):
+                work[i, j] += factor * block[n, j]
+    for i in range(side):
+        out[i, :] = _ZERO
+        for n in range(side):
+            factor = work[i, n]
+            for j in range(side):
+                out[i, j] += factor * matrix[j, n]
+
+
+@device
+def _cost_slopes(
+    block: FloatArray, inverse_step: np.float32, scale: np.float32, free_count: int
+) -> np.float32:
+    """Replaces coefficients by the slopes of scale * log2(1 + (c / step)^2); returns the bits.
+
+    The first ``free_count`` coefficients cost nothing.
+    """
+    side = block.shape[0]
+    bits = _ZERO
+    for i in range(side):
+        for j in range(side):
+            ratio = block[i, j] * inverse_step
+            inside = _ONE + ratio * ratio
+            if i == 0 and j < free_count:
+                block[i, j] = _ZERO
+                continue
+            bits += math.log(inside)
+            block[i, j] = scale * _TWO_BY_LN2 * ratio * inverse_step / inside
+    return bits / np.float32(math.log(2))
+
+
+@kernel
+def add_transform_bits(
+    blocks: FloatArray,
+    previous: FloatArray,
+    inverse_steps: FloatArray,
+    bases: FloatArray,
+    scale: np.float32,
+    gradient: FloatArray,
+) -> float:
+    """Adds scale times the gradient of the estimated bits to ``gradient``; returns the bits.
+
+    ``previous`` is empty, (0, side * side, channels), for the first atlas of a group. ``bases``
+    is (2, side, side): the DCT matrix and its transpose.
+    """
+    side, channels = bases.shape[1], blocks.shape[2]
+    is_intra = previous.shape[0] == 0
+    bits = np.zeros(blocks.shape[0], np.float64)
+    for b in numba.prange(blocks.shape[0]):
+        block = np.empty((side, side), np.float32)
+        work = np.empty((side, side), np.float32)
+        freq = np.empty((side, side), np.float32)
+        for c in range(channels):
+            for i in range(side * side):
+                before = _ZERO if is_intra else previous[b, i, c]
+                block[i // side, i % side] = blocks[b, i, c] - before
+            _transform(bases[0], block, work, freq)
+            bits[b] += _cost_slopes(freq, inverse_steps[c], scale, int(is_intra))
+            _transform(bases[1], freq, work, block)
+            for i in range(side * side):
+                gradient[b, i, c] += block[i // side, i % side]
+    return float(bits.sum())
+
+
+@device
+def _sign(value: np.float32) -> np.float32:
+    if value > _ZERO:
+        return _ONE
+    return -_ONE if value < _ZERO else _ZERO
+
+
+@kernel
+def add_spatial_variation(
+    blocks: FloatArray, side: int, scale: np.float32, gradient: FloatArray
+) -> None:
+    """Adds scale times the gradient of the summed absolute neighbor differences inside blocks."""
+    for b in numba.prange(blocks.shape[0]):
+        for i in range(side * side):
+            for c in range(blocks.shape[2]):
+                here = blocks[b, i, c]
+                if i >= side:
+                    slope = scale * _sign(here - blocks[b, i - side, c])
+                    gradient[b, i, c] += slope
+                    gradient[b, i - side, c] -= slope
+                if i % side:
+                    slope = scale * _sign(here - blocks[b, i - 1, c])
+                    gradient[b, i, c] += slope
+                    gradient[b, i - 1, c] -= slope
+
+
+@kernel
+def add_temporal_difference(
+    blocks: FloatArray, previous: FloatArray, scale: np.float32, gradient: FloatArray
+) -> None:
+    """Adds scale times the gradient of the summed absolute change since the previous frame."""
+    for b in numba.prange(blocks.shape[0]):
+        for i in range(blocks.shape[1]):
+            for c in range(blocks.shape[2]):
+                gradient[b, i, c] += scale * _sign(blocks[b, i, c] - previous[b, i, c])

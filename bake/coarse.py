@@ -1,0 +1,167 @@
+"""Stage 1: a coarse field per frame, and from it the vertices worth a texel.
+
+masks -> visual hull -> coarse field (color and density) -> weights of its vertices -> occupancy
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bake.capture import Capture, View
+from bake.errors import CaptureError
+from bake.hull import visual_hull
+from bake.losses import LossConfig
+from bake.rays import TrainingRays, useful_pixels
+from bake.trainer import AtlasTrainer, BlockLoss, Rates, Schedule, Shading, ValueRange
+from render.cameras import Camera, pixel_rays
+from render.field import Field, build_geometry
+from render.mapping import MappingTable, build_mapping
+from render.march import texel_weights
+from render.occupancy import OccupancyGrid, VoxelGrid, cover, dilate
+
+_STEP = 0.5
+_BLOCK_SIZE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseConfig:
+    """The coarse field of one frame.
+
+    Attributes:
+        resolution: cube root of the coarse voxel count.
+        iterations: training steps per frame.
+        rays: rays per step.
+        density_rate: learning rate of density; colors use the same.
+        initial_density: density before activation at the start; low, so that light gets through.
+        weight_threshold: largest weight on any training ray below which a vertex is dropped.
+
+    Raises:
+        ValueError: if a number cannot work.
+    """
+
+    resolution: int = 64
+    iterations: int = 60
+    rays: int = 2048
+    density_rate: float = 0.3
+    initial_density: float = -3.0
+    weight_threshold: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Refuse settings that would leave nothing or train nothing."""
+        if self.resolution < 4 or self.iterations < 1 or self.rays < 1:
+            raise ValueError(f"{self} needs a resolution of 4 and at least one ray and iteration")
+        if not (self.density_rate > 0 and 0 <= self.weight_threshold < 1):
+            raise ValueError(f"{self} needs a positive rate and a weight threshold in [0, 1)")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameViews:
+    """One frame's training pictures with their cameras."""
+
+    cameras: tuple[Camera, ...]
+    views: tuple[View, ...]
+
+
+def read_training_views(capture: Capture, frame_index: int) -> FrameViews:
+    """Every training view that exists at a frame.
+
+    Raises:
+        CaptureError: if there is none, or a picture or mask cannot be used.
+    """
+    indices = capture.train_views(frame_index)
+    if not indices:
+        raise CaptureError(
+            f"frame {frame_index} of {capture.name!r} has no training view; "
+            "leave the frame out or move a view to the training split"
+        )
+    views = capture.views(frame_index, indices)
+    return FrameViews(tuple(capture.cameras[i] for i in indices), tuple(views))
+
+
+def find_occupancy(
+    grid: VoxelGrid, views: FrameViews, config: CoarseConfig, background: Sequence[float], seed: int
+) -> OccupancyGrid:
+    """The vertices of ``grid`` that the frame needs.
+
+    Raises:
+        CaptureError: if nothing is left, which means that masks, box or cameras disagree.
+    """
+    coarse = cover(grid.aabb, min(config.resolution, _longest_resolution(grid)))
+    hull = _hull(coarse, views)
+    if not hull.count:
+        raise CaptureError(
+            "the visual hull is empty: no vertex of the scene box lies inside all masks; "
+            "check the masks, the camera poses and the aabb"
+        )
+    weights = _train_weights(hull, views, config, (torch.tensor(background), seed))
+    kept = dilate(weights > config.weight_threshold)
+    if not kept.any():
+        kept = hull.vertices
+    fine = _hull(grid, views).vertices & _resample(kept, coarse, grid)
+    if not fine.any():
+        raise CaptureError(
+            "no vertex is left after pruning; lower coarse.weight_threshold or check the aabb"
+        )
+    return OccupancyGrid(grid, fine)
+
+
+def _hull(grid: VoxelGrid, views: FrameViews) -> OccupancyGrid:
+    """The visual hull where there are masks, otherwise the whole box."""
+    masked = [(c, v.alpha) for c, v in zip(views.cameras, views.views, strict=True)]
+    seen = [(camera, alpha) for camera, alpha in masked if alpha is not None]
+    return visual_hull(grid, [camera for camera, _ in seen], [alpha for _, alpha in seen])
+
+
+def _train_weights(
+    hull: OccupancyGrid, views: FrameViews, config: CoarseConfig, scene: tuple[Tensor, int]
+) -> NDArray[np.float32]:
+    """Trains color and density on the hull; each vertex's largest weight on any training ray."""
+    background, seed = scene
+    mapping = build_mapping(hull, _BLOCK_SIZE)
+    geometry = build_geometry(hull.grid, mapping)
+    useful = [useful_pixels(geometry, camera) for camera in views.cameras]
+    rays = TrainingRays(geometry, views.cameras, [view.rgb for view in views.views], useful)
+    trainer = AtlasTrainer(geometry, 3, _STEP, ValueRange(levels=0))
+    start = torch.zeros(mapping.texel_count, 4)
+    start[:, 0] = config.initial_density
+    trainer.load(start)
+    rates = Rates(density=config.density_rate, feature=config.density_rate, final_factor=1.0)
+    schedule = Schedule(config.iterations, config.rays, rates, seed)
+    shading = Shading(lambda features, _: torch.sigmoid(features[:, :3]), background.float())
+    losses = BlockLoss(LossConfig(), _BLOCK_SIZE, trainer.limits, None)
+    trainer.fit(rays, shading, schedule, losses)
+    return _vertex_weights(trainer.field, mapping, views.cameras)
+
+
+def _vertex_weights(
+    field: Field, mapping: MappingTable, cameras: Sequence[Camera]
+) -> NDArray[np.float32]:
+    """Largest weight per vertex of the grid over all pixels of all cameras."""
+    largest = torch.zeros(mapping.texel_count)
+    for camera in cameras:
+        weights, _ = texel_weights(field, field.geometry.to_grid(pixel_rays(camera)))
+        largest = torch.maximum(largest, weights)
+    grid = np.zeros(mapping.texel_of_vertex.shape, np.float32)
+    grid[tuple(mapping.vertices.T)] = largest.numpy()[mapping.texels]
+    return grid
+
+
+def _resample(kept: NDArray[np.bool_], coarse: VoxelGrid, fine: VoxelGrid) -> NDArray[np.bool_]:
+    """The coarse bit nearest to every vertex of the fine grid."""
+    ratio = fine.voxel_size / coarse.voxel_size
+    nearest = [
+        np.clip(np.rint(np.arange(count) * ratio).astype(int), 0, limit - 1)
+        for count, limit in zip(fine.shape, coarse.shape, strict=True)
+    ]
+    return kept[np.ix_(*nearest)]
+
+
+def _longest_resolution(grid: VoxelGrid) -> int:
+    """The fine grid's own resolution, which the coarse one never exceeds."""
+    edge = math.cbrt(float(np.prod(grid.aabb.size)))
+    return max(round(edge / grid.voxel_size), 4)

@@ -1,0 +1,107 @@
+"""The bake's configuration: Hydra composes it, a frozen dataclass comes out.
+
+A preset is a YAML file under ``configs/preset``; command-line overrides follow Hydra's grammar.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from bake.errors import BakeError
+from bake.pipeline import BakeConfig
+
+CONFIG_FOLDER = Path(__file__).resolve().parents[1] / "configs"
+
+# Values of these keys are taken literally, whatever characters they contain.
+_LITERAL_KEYS = frozenset({"capture.path", "capture.frames", "out"})
+
+
+class ConfigError(BakeError, ValueError):
+    """An override names no setting or gives it a value it cannot have."""
+
+
+@dataclass(frozen=True, slots=True)
+class BakeCommand(BakeConfig):
+    """A bake's settings plus where its result goes and where it runs.
+
+    ``out`` is the scene folder; ``device`` is auto, cpu or cuda.
+    """
+
+    out: str = "outputs/scene"
+    device: str = "auto"
+
+    @property
+    def config(self) -> BakeConfig:
+        """The settings that decide the result."""
+        return BakeConfig(**{f.name: getattr(self, f.name) for f in fields(BakeConfig)})
+
+
+def load_command(overrides: Sequence[str] = ()) -> BakeCommand:
+    """Compose presets and overrides such as ``preset=paper`` or ``capture.scale=0.5``.
+
+    Raises:
+        ConfigError: if an override is malformed, unknown or out of range.
+    """
+    ConfigStore.instance().store(name="bake_schema", node=_writable_schema(BakeCommand))
+    literal = [_quote(override) for override in overrides]
+    try:
+        with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+            composed = compose("bake", overrides=literal)
+        command = OmegaConf.to_object(composed)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        # Hydra wraps what it finds; the innermost message names the key or value.
+        cause = error.__cause__ or error
+        reason = " ".join(str(cause).split())
+        raise ConfigError(
+            f"cannot use these settings: {reason}; see bake-sequence --help for the keys"
+        ) from error
+    if not isinstance(command, BakeCommand):
+        raise AssertionError("the schema composes to BakeCommand")
+    return command
+
+
+def load_config(overrides: Sequence[str] = ()) -> BakeConfig:
+    """Only the settings that decide a bake's result, from the same presets and overrides.
+
+    Raises:
+        ConfigError: as `load_command` does.
+    """
+    return load_command(overrides).config
+
+
+def describe(command: BakeCommand) -> str:
+    """All settings as YAML, for ``--help`` and records."""
+    return OmegaConf.to_yaml(OmegaConf.structured(command))
+
+
+def preset_names() -> tuple[str, ...]:
+    """The presets that exist."""
+    return tuple(sorted(path.stem for path in (CONFIG_FOLDER / "preset").glob("*.yaml")))
+
+
+def _quote(override: str) -> str:
+    """Quote literal values, so that spaces, commas and braces in paths mean themselves."""
+    key, separator, value = override.partition("=")
+    if not separator or key not in _LITERAL_KEYS or value[:1] in {"'", '"'}:
+        return override
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{escaped}'"
+
+
+def _writable_schema(cls: type) -> DictConfig:
+    """A schema of a frozen dataclass that Hydra may fill; the result is frozen again."""
+
+    def thaw(node: DictConfig) -> DictConfig:
+        OmegaConf.set_readonly(node, False)
+        for key in node:
+            if OmegaConf.is_dict(node) and OmegaConf.is_dict(node[key]):
+                thaw(node[key])
+        return node
+
+    return thaw(OmegaConf.structured(cls))

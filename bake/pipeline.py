@@ -1,0 +1,270 @@
+"""All stages in order, each resumable from what it stored.
+
+capture -> occupancy per frame -> groups -> mapping table -> atlases -> baked sequence
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bake.artifacts import ArtifactStore, digest_arrays, make_key
+from bake.capture import Capture, CaptureOptions
+from bake.coarse import CoarseConfig, FrameViews, find_occupancy, read_training_views
+from bake.grouping import GroupingConfig, GroupPlan, plan_groups
+from bake.losses import LossConfig
+from bake.optimize import (
+    FrameResult,
+    FrameStart,
+    GroupScene,
+    OptimizeConfig,
+    SequenceOptimizer,
+    ShadingConfig,
+    build_group,
+    carry_texels,
+)
+from bake.progress import Progress
+from bake.sequence import (
+    SCENE_FILE,
+    BakedSequence,
+    FieldSettings,
+    Rig,
+    Span,
+    save_sequence,
+)
+from render.mapping import MappingTable
+from render.occupancy import OccupancyGrid, VoxelGrid, cover
+from render.occupancy_codec import decode_occupancy, encode_occupancy
+from render.shading import ShadingMlp, weights_from_bytes, weights_to_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BakeConfig:
+    """Everything that decides a bake's result, one dataclass per stage."""
+
+    capture: CaptureOptions = field(default_factory=CaptureOptions)
+    resolution: int = 128
+    coarse: CoarseConfig = field(default_factory=CoarseConfig)
+    grouping: GroupingConfig = field(default_factory=GroupingConfig)
+    optimize: OptimizeConfig = field(default_factory=OptimizeConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    shading: ShadingConfig = field(default_factory=ShadingConfig)
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Atlas:
+    """The latest trained frame: its key, its group's mapping and its stored texels."""
+
+    key: str
+    plan: GroupPlan
+    mapping: MappingTable
+    texels: Tensor
+
+
+class Bake:
+    """One bake in progress: the capture, the settings and the store they are kept in."""
+
+    def __init__(
+        self, capture: Capture, config: BakeConfig, store: ArtifactStore, progress: Progress
+    ) -> None:
+        self._capture, self._config = capture, config
+        self._store, self._progress = store, progress
+        self._grid: VoxelGrid = cover(capture.aabb, config.resolution)
+        self._digests: dict[int, bytes] = {}
+
+    def run(self) -> BakedSequence:
+        """Run every stage, taking over whatever an earlier run has stored.
+
+        Raises:
+            CaptureError: if pictures cannot be used.
+            CapacityError: if a frame does not fit the atlas.
+            ArtifactError: if results cannot be stored.
+        """
+        # Until the bake is complete again, the folder must not look finished.
+        (self._store.root / SCENE_FILE).unlink(missing_ok=True)
+        plans = plan_groups(self._occupancies(), self._config.grouping)
+        sequence = self._describe(plans, *self._train(plans))
+        save_sequence(sequence)
+        self._store.discard_unused()
+        return sequence
+
+    def _occupancies(self) -> list[OccupancyGrid]:
+        """Stage 1 for every frame."""
+        self._progress.start("occupancy", self._capture.frame_count)
+        found: list[OccupancyGrid] = []
+        for index in range(self._capture.frame_count):
+            found.append(self._occupancy(index))
+            self._progress.advance(f"frame {index}: {found[-1].count} vertices")
+        return found
+
+    def _occupancy(self, index: int) -> OccupancyGrid:
+        views = self._read(index)
+        config = self._config
+        key = make_key("occupancy", self._digests[index], self._grid, config.coarse, config.seed)
+        name = f"occupancy/frame{index:05d}"
+        stored = self._store.read(name, key)
+        if stored is not None:
+            return OccupancyGrid(self._grid, decode_occupancy(stored, self._grid.shape))
+        seed = config.seed * 1_000_003 + index
+        background = self._capture.background
+        occupancy = find_occupancy(self._grid, views, config.coarse, background, seed)
+        self._store.write(name, key, encode_occupancy(occupancy.vertices))
+        return occupancy
+
+    def _train(self, plans: tuple[GroupPlan, ...]) -> tuple[list[str], str]:
+        """Stages 3 and 4; the atlas file of every frame, and the network's."""
+        self._progress.start("atlas", self._capture.frame_count)
+        optimizer = SequenceOptimizer(
+            (self._config.optimize, self._config.losses, self._config.shading),
+            self._capture.background,
+            self._config.seed,
+        )
+        files: list[str] = []
+        network: tuple[ShadingMlp, str] | None = None
+        last: _Atlas | None = None
+        for plan in plans:
+            scene = build_group(plan.occupancy, self._config.optimize.block_size)
+            for index in plan.frames:
+                last, network = self._frame(optimizer, (plan, scene), index, (last, network))
+                files.append(self._relative(f"atlas/frame{index:05d}", last.key, "npy"))
+        if network is None:
+            raise AssertionError("a capture has at least one frame")
+        return files, network[1]
+
+    def _frame(
+        self,
+        optimizer: SequenceOptimizer,
+        group: tuple[GroupPlan, GroupScene],
+        index: int,
+        before: tuple[_Atlas | None, tuple[ShadingMlp, str] | None],
+    ) -> tuple[_Atlas, tuple[ShadingMlp, str]]:
+        """One frame's atlas, from the store or by training."""
+        (plan, scene), (last, network) = group, before
+        views = self._read(index)
+        key = self._atlas_key(plan, index, last)
+        name = f"atlas/frame{index:05d}"
+        stored = self._store.read_array(name, key)
+        weights = self._store.read("shading/network", key) if last is None else b""
+        if stored is not None and weights is not None:
+            texels = torch.from_numpy(stored)
+            if last is None:
+                network = (weights_from_bytes(weights, self._config.shading.shape), key)
+            message = "resumed"
+        else:
+            result = self._train_frame(optimizer, scene, (index, views), before)
+            texels = result.texels
+            if last is None:
+                network = (result.network, key)
+                self._store.write("shading/network", key, weights_to_bytes(result.network))
+            self._store.write_array(name, key, texels.numpy())
+            message = f"{-10 * np.log10(max(result.report.error, 1e-10)):.2f} dB on training rays"
+        if network is None:
+            raise AssertionError("the first frame always brings the network")
+        self._progress.advance(f"frame {index} (group at {plan.first_frame}): {message}")
+        kept = (
+            network
+            if network[1].endswith(".bin")
+            else (
+                network[0],
+                self._relative("shading/network", network[1], "bin"),
+            )
+        )
+        return _Atlas(key, plan, scene.mapping, texels), kept
+
+    def _train_frame(
+        self,
+        optimizer: SequenceOptimizer,
+        scene: GroupScene,
+        frame: tuple[int, FrameViews],
+        before: tuple[_Atlas | None, tuple[ShadingMlp, str] | None],
+    ) -> FrameResult:
+        (index, views), (last, network) = frame, before
+        if last is None or network is None:
+            return optimizer.first(scene, views)
+        is_group_start = index not in last.plan.frames
+        texels = last.texels.float()
+        if is_group_start:
+            texels = carry_texels((last.mapping, texels), scene.mapping, self._config.optimize)
+        return optimizer.next(scene, views, FrameStart(index, texels, is_group_start), network[0])
+
+    def _atlas_key(self, plan: GroupPlan, index: int, last: _Atlas | None) -> str:
+        config = self._config
+        return make_key(
+            "atlas",
+            last.key if last else "",
+            digest_arrays([plan.occupancy.vertices]),
+            self._digests[index],
+            (self._grid, config.optimize, config.losses, config.shading, config.seed),
+            index in plan.frames and index == plan.first_frame,
+        )
+
+    def _read(self, index: int) -> FrameViews:
+        """Training views of a frame; their digest goes into every key made from them."""
+        views = read_training_views(self._capture, index)
+        arrays = [view.rgb for view in views.views]
+        arrays += [view.alpha for view in views.views if view.alpha is not None]
+        cameras = [
+            np.append(camera.world_to_camera, [camera.focal_x, camera.focal_y])
+            for camera in views.cameras
+        ]
+        centers = [np.array([camera.center_x, camera.center_y]) for camera in views.cameras]
+        self._digests[index] = digest_arrays([*arrays, *cameras, *centers])
+        return views
+
+    def _describe(
+        self, plans: tuple[GroupPlan, ...], files: list[str], network_file: str
+    ) -> BakedSequence:
+        """Store the groups' occupancies and put everything together."""
+        capture, config = self._capture, self._config
+        return BakedSequence(
+            root=self._store.root,
+            grid=self._grid,
+            groups=tuple(self._store_group(plan) for plan in plans),
+            atlas_files=tuple(files),
+            shading=config.shading.shape,
+            network_file=network_file,
+            settings=FieldSettings(
+                config.optimize.block_size,
+                config.optimize.step,
+                config.optimize.density_range,
+                config.optimize.feature_range,
+                capture.background,
+            ),
+            rig=Rig(capture.cameras, capture.split.train, capture.split.test),
+            frame_rate=capture.frame_rate,
+            provenance={
+                "capture": capture.name,
+                "frame_indices": list(capture.frame_indices),
+                "config": _without_paths(asdict(config)),
+            },
+        )
+
+    def _store_group(self, plan: GroupPlan) -> Span:
+        data = encode_occupancy(plan.occupancy.vertices)
+        name, key = f"occupancy/group{plan.first_frame:05d}", make_key("group", data)
+        self._store.write(name, key, data)
+        return Span(plan.first_frame, plan.frame_count, self._relative(name, key, "bin"))
+
+    def _relative(self, name: str, key: str, extension: str) -> str:
+        path = self._store.path(name, key, extension)
+        return path.relative_to(self._store.root).as_posix()
+
+
+def bake(capture: Capture, config: BakeConfig, out: Path, progress: Progress) -> BakedSequence:
+    """Bake a capture into ``out``; run again with the same arguments to resume a stopped bake.
+
+    Raises:
+        BakeError: as `Bake.run` does.
+    """
+    return Bake(capture, config, ArtifactStore(out), progress).run()
+
+
+def _without_paths(config: dict[str, object]) -> dict[str, object]:
+    """The configuration with the capture's folder shortened to its name."""
+    capture = config["capture"]
+    if isinstance(capture, dict):
+        capture["path"] = Path(str(capture["path"])).name
+    return config

@@ -1,0 +1,89 @@
+"""Training rays of one frame, drawn at random from the pixels that can see the scene.
+
+Only pixel numbers are kept; rays are computed for the pixels drawn, so that memory stays at the
+captured pictures plus eight bytes per useful pixel, however many cameras there are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from render.cameras import Camera, Rays, pixel_rays
+from render.field import FieldGeometry, make_field
+from render.march import texel_weights
+
+# So dense that a ray which enters any active cell is stopped at once.
+_OPAQUE = 30.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RayBatch:
+    """Rays in grid units, their unit world directions, and captured colors (rays, 3) in [0, 1]."""
+
+    rays: Rays
+    colors: Tensor
+
+
+class TrainingRays:
+    """All useful pixels of one frame's training views.
+
+    ``pictures`` are uint8 (rows, columns, 3); ``useful`` lists, per view, the flat pixel numbers
+    whose rays meet an active cell.
+    """
+
+    def __init__(
+        self,
+        geometry: FieldGeometry,
+        cameras: Sequence[Camera],
+        pictures: Sequence[NDArray[np.uint8]],
+        useful: Sequence[Tensor],
+    ) -> None:
+        sizes = [camera.width * camera.height for camera in cameras]
+        self._first = torch.tensor(np.concatenate([[0], np.cumsum(sizes)[:-1]]), dtype=torch.int64)
+        self._colors = torch.from_numpy(np.concatenate([p.reshape(-1, 3) for p in pictures]))
+        self._pixels = torch.cat(
+            [pixels + first for pixels, first in zip(useful, self._first, strict=True)]
+        )
+        self._widths = torch.tensor([camera.width for camera in cameras])
+        self._lenses = torch.tensor(
+            [[c.focal_x, c.focal_y, c.center_x, c.center_y] for c in cameras], dtype=torch.float64
+        )
+        turns = np.stack([camera.world_to_camera[:3, :3] for camera in cameras])
+        self._turns = torch.from_numpy(turns)
+        positions = np.stack([camera.position for camera in cameras])
+        self._origins = torch.from_numpy(positions - geometry.grid.origin).div(
+            geometry.grid.voxel_size
+        )
+
+    @property
+    def count(self) -> int:
+        """Useful pixels over all views."""
+        return len(self._pixels)
+
+    def draw(self, count: int, generator: torch.Generator) -> RayBatch:
+        """``count`` random pixels, with replacement."""
+        chosen = self._pixels[torch.randint(self.count, (count,), generator=generator)]
+        view = torch.searchsorted(self._first, chosen, right=True) - 1
+        local = chosen - self._first[view]
+        column, row = local % self._widths[view], local // self._widths[view]
+        lens = self._lenses[view]
+        x = (column + 0.5 - lens[:, 2]) / lens[:, 0]
+        y = (row + 0.5 - lens[:, 3]) / lens[:, 1]
+        seen = torch.stack([x, y, torch.ones_like(x)], 1)
+        directions = torch.einsum("ri,rij->rj", seen, self._turns[view])
+        directions = torch.nn.functional.normalize(directions, dim=1).float()
+        rays = Rays(self._origins[view].float(), directions)
+        return RayBatch(rays, self._colors[chosen].float() / 255)
+
+
+def useful_pixels(geometry: FieldGeometry, camera: Camera) -> Tensor:
+    """Flat numbers of the pixels whose rays meet an active cell; the rest shows background only."""
+    rays = geometry.to_grid(pixel_rays(camera))
+    texels = torch.full((geometry.texel_count, 2), _OPAQUE)
+    field = make_field(geometry, texels, empty_density=_OPAQUE, step=0.5)
+    _, transmittance = texel_weights(field, rays)
+    return torch.nonzero(transmittance < 1).flatten()

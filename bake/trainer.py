@@ -1,0 +1,293 @@
+"""Fits the texels of one frame to its pictures; the same engine serves the coarse and fine stages.
+
+draw rays -> march -> shade -> losses -> march back -> block losses -> Adam
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bake import atlas_kernels as kernels
+from bake.losses import LossConfig, dct_basis, opacity_entropy, photometric, quantizer_step
+from bake.rays import RayBatch, TrainingRays
+from render.compiled import single_torch_thread
+from render.field import Field, FieldGeometry, make_field
+from render.march import GradientSlabs, MarchResult, march_backward, march_forward, zero_gradients
+
+# What turns ray features (rays, channels) and unit directions (rays, 3) into colors (rays, 3).
+Shader = Callable[[Tensor, Tensor], Tensor]
+
+# Adam's decays. The second is shorter than usual because a frame trains for few iterations.
+_BETAS = (0.9, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRange:
+    """Symmetric limits of texel values: density in [-density, density], features likewise.
+
+    Fixed limits make one quantizer serve every frame, which temporal prediction needs. At
+    ``levels`` steps the rays see rounded values while training; 0 turns that off.
+    """
+
+    density: float = 8.0
+    feature: float = 4.0
+    levels: int = 219
+
+    @property
+    def empty_density(self) -> float:
+        """Density before activation where no texel exists."""
+        return -self.density
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Adam's learning rates at the start, and the factor that they have shrunk by at the end."""
+
+    density: float = 0.3
+    feature: float = 0.05
+    network: float = 5e-3
+    final_factor: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast one frame trains, and its random stream."""
+
+    iterations: int
+    rays: int
+    rates: Rates
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shading:
+    """The shader, the network behind it while that still trains, and the background color (3,)."""
+
+    shader: Shader
+    background: Tensor
+    optimizer: torch.optim.Optimizer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FitReport:
+    """The last quarter's mean squared error on useful rays, and estimated bits of the last step."""
+
+    error: float
+    bits: float
+
+
+class AtlasTrainer:
+    """Owns one group's texel values and the buffers that training them takes."""
+
+    def __init__(
+        self, geometry: FieldGeometry, feature_count: int, step: float, limits: ValueRange
+    ) -> None:
+        self.limits = limits
+        self._feature_count = feature_count
+        start = torch.zeros(geometry.texel_count, 1 + feature_count)
+        empty = limits.empty_density
+        self._seen: Field = make_field(geometry, start, empty_density=empty, step=step)
+        self._master: Field = make_field(geometry, start, empty_density=empty, step=step)
+        self._slabs: GradientSlabs = zero_gradients(self._seen)
+
+    @property
+    def field(self) -> Field:
+        """The unrounded field, sharing memory with the trainer."""
+        return self._master
+
+    def load(self, texels: Tensor) -> None:
+        """Start from texel values (texel_count, 1 + feature_count)."""
+        for field in (self._master, self._seen):
+            field.density[:-1] = texels[:, 0]
+            field.features[:-1, : self._feature_count] = texels[:, 1:]
+
+    def texels(self) -> Tensor:
+        """A copy of the values (texel_count, 1 + feature_count)."""
+        features = self._master.features[:-1, : self._feature_count]
+        return torch.cat([self._master.density[:-1, None], features], 1)
+
+    def fit(
+        self, rays: TrainingRays, shading: Shading, schedule: Schedule, block_loss: "BlockLoss"
+    ) -> FitReport:
+        """Train on one frame; fresh optimizer state, so that a frame depends on its start only."""
+        with single_torch_thread():
+            return self._fit(rays, shading, schedule, block_loss)
+
+    def _fit(
+        self, rays: TrainingRays, shading: Shading, schedule: Schedule, block_loss: "BlockLoss"
+    ) -> FitReport:
+        generator = torch.Generator().manual_seed(schedule.seed)
+        adam = _FieldAdam(self._master, self.limits)
+        errors: list[float] = []
+        bits = 0.0
+        for iteration in range(schedule.iterations):
+            factor = schedule.rates.final_factor ** (iteration / schedule.iterations)
+            _set_rate(shading.optimizer, schedule.rates.network * factor)
+            batch = rays.draw(schedule.rays, generator)
+            errors.append(self._accumulate(batch, shading, block_loss.config))
+            extra, bits = block_loss.gradient(self._master)
+            adam.update(self._seen, self._slabs, extra, (schedule.rates, factor))
+        tail = errors[-max(len(errors) // 4, 1) :]
+        return FitReport(float(np.mean(tail)), bits)
+
+    def _accumulate(self, batch: RayBatch, shading: Shading, config: LossConfig) -> float:
+        """Adds one batch's gradients to the slabs and steps the network; the squared error."""
+        result = march_forward(self._seen, batch.rays)
+        error, gradients = _ray_gradients(result, batch, shading, config)
+        march_backward(self._seen, batch.rays, result, gradients, self._slabs)
+        return error
+
+
+class BlockLoss:
+    """Gradients of the losses that look at the atlas itself, block by block.
+
+    ``block_side`` is the side of those blocks in texels; ``previous`` is the field of the frame
+    before within the group, or None.
+    """
+
+    def __init__(
+        self, config: LossConfig, block_side: int, limits: ValueRange, previous: Field | None
+    ) -> None:
+        self.config = config
+        self._side = block_side
+        self._previous = previous
+        basis = dct_basis(block_side).numpy()
+        self._bases = np.ascontiguousarray(np.stack([basis, basis.T]))
+        step = quantizer_step(config.target_qp) / 255
+        self._steps = (2 * limits.density * step, 2 * limits.feature * step)
+
+    def gradient(self, field: Field) -> tuple[Field | None, float]:
+        """The gradient as a field-shaped pair, or None when every weight is 0; estimated bits."""
+        config = self.config
+        if self._previous is None:
+            active = (config.spatial, 0.0, config.intra_bits)
+        else:
+            active = (config.spatial, config.temporal, config.inter_bits)
+        if not any(active):
+            return None, 0.0
+        extra = Field(
+            field.geometry,
+            torch.zeros_like(field.density),
+            torch.zeros_like(field.features),
+            field.step,
+        )
+        count = field.density.numel() + field.features.numel()
+        bits = 0.0
+        for part, step in enumerate(self._steps):
+            blocks, slopes = (_blocks(f, part, self._side) for f in (field, extra))
+            before = (
+                blocks[:0] if self._previous is None else _blocks(self._previous, part, self._side)
+            )
+            bits += self._add(blocks, before, slopes, (*(w / count for w in active), step))
+        return extra, bits
+
+    def _add(
+        self,
+        blocks: kernels.FloatArray,
+        before: kernels.FloatArray,
+        slopes: kernels.FloatArray,
+        weights: tuple[float, ...],
+    ) -> float:
+        """Adds the weighted gradients of one part, density or features."""
+        spatial, temporal, per_bit, step = weights
+        if spatial:
+            kernels.add_spatial_variation(blocks, self._side, np.float32(spatial), slopes)
+        if temporal:
+            kernels.add_temporal_difference(blocks, before, np.float32(temporal), slopes)
+        if not per_bit:
+            return 0.0
+        inverse = np.full(blocks.shape[2], 1 / step, np.float32)
+        scale = np.float32(per_bit)
+        return float(
+            kernels.add_transform_bits(blocks, before, inverse, self._bases, scale, slopes)
+        )
+
+
+class _FieldAdam:
+    """Adam over density and features, bounded and rounded for the codec."""
+
+    def __init__(self, master: Field, limits: ValueRange) -> None:
+        self._master, self._limits = master, limits
+        self._moments = [
+            kernels.Moments(np.zeros(v.numel(), np.float32), np.zeros(v.numel(), np.float32))
+            for v in (master.density, master.features)
+        ]
+        self._zeros = [np.zeros(v.numel(), np.float32) for v in (master.density, master.features)]
+        self._count = 0
+
+    def update(
+        self, seen: Field, slabs: GradientSlabs, extra: Field | None, rates: tuple[Rates, float]
+    ) -> None:
+        """One step; the empty texel is put back afterwards."""
+        self._count += 1
+        rate, factor = rates
+        parts = (
+            (self._master.density, seen.density, slabs.density, rate.density),
+            (self._master.features, seen.features, slabs.features, rate.feature),
+        )
+        bounds = (self._limits.density, self._limits.feature)
+        for index, (master, visible, slab, base) in enumerate(parts):
+            push = (
+                self._zeros[index]
+                if extra is None
+                else _flat((extra.density, extra.features)[index])
+            )
+            kernels.adam_update(
+                _flat(master),
+                _flat(visible),
+                self._moments[index],
+                slab.view(len(slab), -1).numpy(),
+                push,
+                self._step(base * factor, bounds[index]),
+            )
+        for field in (self._master, seen):
+            field.density[-1] = self._limits.empty_density
+            field.features[-1] = 0
+
+    def _step(self, rate: float, bound: float) -> kernels.AdamStep:
+        beta1, beta2 = _BETAS
+        corrections = (1 / (1 - beta1**self._count), 1 / (1 - beta2**self._count))
+        rounding = 2 * bound / self._limits.levels if self._limits.levels else 0.0
+        numbers = (rate, beta1, beta2, *corrections, -bound, bound, rounding)
+        return kernels.AdamStep(*(np.float32(number) for number in numbers))
+
+
+def _ray_gradients(
+    result: MarchResult, batch: RayBatch, shading: Shading, config: LossConfig
+) -> tuple[float, tuple[Tensor, Tensor]]:
+    """Loss gradients with respect to the marched features and transmittance, by autograd."""
+    features = result.features.requires_grad_()
+    transmittance = result.transmittance.requires_grad_()
+    left = transmittance[:, None]
+    shaded = shading.shader(features, batch.rays.directions)
+    error = photometric((1 - left) * shaded + left * shading.background, batch.colors)
+    loss = error
+    if config.opacity_entropy:
+        loss = loss + config.opacity_entropy * opacity_entropy(transmittance)
+    if shading.optimizer is not None:
+        shading.optimizer.zero_grad()
+    loss.backward()
+    if shading.optimizer is not None:
+        shading.optimizer.step()
+    if features.grad is None or transmittance.grad is None:
+        raise RuntimeError("the shader ignores its features; no gradient reached them")
+    return error.item(), (features.grad, transmittance.grad)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer | None, rate: float) -> None:
+    for group in optimizer.param_groups if optimizer is not None else ():
+        group["lr"] = rate
+
+
+def _flat(values: Tensor) -> kernels.FloatArray:
+    """A flat view that shares memory."""
+    return np.asarray(values.view(-1).numpy())
+
+
+def _blocks(field: Field, part: int, side: int) -> kernels.FloatArray:
+    """Density (part 0) or features (part 1) without the empty texel, as blocks, sharing memory."""
+    values = (field.density[:, None], field.features)[part][:-1]
+    return np.asarray(values.view(-1, side * side, values.shape[1]).numpy())

@@ -1,0 +1,209 @@
+"""The command ``render-view``: pictures and clips of a package from any camera."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+
+from render.cameras import Camera
+from render.console import UsageError, run, say
+from render.field import Field
+from render.fragment import render_view as draw
+from render.scene import BakedScene, FeatureAtlas, open_scene
+from render.video import Picture8, make_folder, to_bytes, write_mp4, write_png
+from render.views import orbit_around, select_views
+
+_EXAMPLE = """examples:
+  render-view PACKAGE --camera 24 --frame 3 --out view.png
+  render-view PACKAGE --views test --out views           (every frame of the held-out cameras)
+  render-view PACKAGE --orbit --out orbit.mp4            (once around, while time runs)
+"""
+_ORBIT_PICTURES = 120
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What was asked for, checked against nothing yet."""
+
+    package: Path
+    out: Path
+    frame: int | None
+    scale: float
+
+
+def render_view(argv: Sequence[str] | None = None) -> int:
+    """Entry point of ``render-view``; returns the exit code."""
+    arguments = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+    request = _Request(arguments.package, arguments.out, arguments.frame, arguments.scale)
+
+    def work() -> None:
+        scene = open_package_for_use(request.package)
+        _check_frame(scene, request.frame)
+        if arguments.orbit:
+            _render_orbit(scene, request, arguments.pictures)
+        elif arguments.views is not None:
+            _render_views(scene, request, arguments.views)
+        else:
+            _render_one(scene, request, arguments.camera)
+
+    return run(work)
+
+
+def open_package_for_use(path: Path) -> BakedScene:
+    """Open a package that the user named.
+
+    Raises:
+        UsageError: if nothing is there.
+        ContainerError: if it is not a usable package.
+        SceneError: if its scene record is not usable.
+    """
+    if not path.exists():
+        raise UsageError(
+            f"there is no package at {path}, expected a folder or .vrf file written by "
+            "encode-atlas; check the path"
+        )
+    return open_scene(path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="render-view",
+        description="Render views of a baked package.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("package", type=Path, metavar="PACKAGE", help="folder or .vrf file")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--camera", type=int, metavar="N", help="one of the capture's cameras")
+    what.add_argument(
+        "--views", metavar="WHICH", help="test, train, all, or camera numbers such as 0,24"
+    )
+    what.add_argument("--orbit", action="store_true", help="a clip from a camera that walks around")
+    parser.add_argument(
+        "--frame",
+        type=int,
+        metavar="T",
+        help="frame, counted from 0 (--camera: "
+        "0 unless given; --views and --orbit: all unless given)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="PNG file (--camera), folder (--views) or MP4 file (--orbit)",
+    )
+    parser.add_argument(
+        "--scale",
+        type=_positive,
+        default=1.0,
+        metavar="S",
+        help="picture size relative to the baked pictures, default 1",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=_count,
+        default=_ORBIT_PICTURES,
+        metavar="N",
+        help=f"pictures of the orbit, default {_ORBIT_PICTURES}",
+    )
+    return parser
+
+
+def _render_one(scene: BakedScene, request: _Request, camera_index: int) -> None:
+    camera = _scaled(_camera(scene, camera_index), request)
+    _check_suffix(request.out, ".png")
+    make_folder(request.out.parent)
+    write_png(request.out, _picture(scene, request.frame or 0, camera))
+    say(f"{request.out}")
+
+
+def _render_views(scene: BakedScene, request: _Request, which: str) -> None:
+    """One PNG per frame and view; every group is decoded once."""
+    test_views = scene.record.capture.test_views
+    views = select_views(which, len(scene.cameras), test_views)
+    cameras = {view: _scaled(scene.cameras[view], request) for view in views}
+    make_folder(request.out)
+    for atlas in _chosen_atlases(scene, request.frame):
+        field = scene.field(atlas)
+        for view, camera in cameras.items():
+            path = request.out / f"frame{atlas.frame_index:05d}_view{view:02d}.png"
+            write_png(path, to_bytes(draw(field, scene.appearance, camera).rgb))
+            say(f"{path}")
+
+
+def _render_orbit(scene: BakedScene, request: _Request, count: int) -> None:
+    _check_suffix(request.out, ".mp4")
+    path = tuple(
+        _scaled(camera, request)
+        for camera in orbit_around(scene.record.grid.aabb, scene.cameras, count)
+    )
+    write_mp4(request.out, orbit_pictures(scene, path, request.frame), scene.record.frame_rate)
+    say(f"{request.out}")
+
+
+def orbit_pictures(
+    scene: BakedScene, cameras: Sequence[Camera], frame: int | None = None
+) -> Iterator[Picture8]:
+    """One uint8 picture per camera while time runs and starts over; ``frame`` stops time."""
+    fields = _endless_fields(scene, frame)
+    for camera, field in zip(cameras, fields, strict=False):
+        yield to_bytes(draw(field, scene.appearance, camera).rgb)
+
+
+def _endless_fields(scene: BakedScene, frame: int | None) -> Iterator[Field]:
+    if frame is not None:
+        yield from repeat(scene.field(scene.atlas(frame)))
+    while True:
+        yield from map(scene.field, scene.all_atlases())
+
+
+def _chosen_atlases(scene: BakedScene, frame: int | None) -> Iterator[FeatureAtlas]:
+    return scene.all_atlases() if frame is None else iter([scene.atlas(frame)])
+
+
+def _picture(scene: BakedScene, frame: int, camera: Camera) -> Picture8:
+    return to_bytes(scene.render(frame, camera).rgb)
+
+
+def _camera(scene: BakedScene, index: int) -> Camera:
+    count = len(scene.cameras)
+    if not 0 <= index < count:
+        raise UsageError(
+            f"camera {index} does not exist, expected 0..{count - 1}; "
+            f"the held-out ones are {list(scene.record.capture.test_views)}"
+        )
+    return scene.cameras[index]
+
+
+def _scaled(camera: Camera, request: _Request) -> Camera:
+    return camera if request.scale == 1 else camera.scaled(request.scale)
+
+
+def _check_frame(scene: BakedScene, frame: int | None) -> None:
+    if frame is not None and not 0 <= frame < scene.frame_count:
+        raise UsageError(
+            f"frame {frame} does not exist, expected 0..{scene.frame_count - 1}; "
+            "frames count from 0 within the package"
+        )
+
+
+def _check_suffix(path: Path, suffix: str) -> None:
+    if path.suffix.lower() != suffix or path.is_dir():
+        raise UsageError(f"--out is {path}, expected a file name that ends with {suffix}")
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 16:
+        raise argparse.ArgumentTypeError(f"{text} is not in (0, 16]")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value

@@ -1,0 +1,192 @@
+"""A baked scene as a player opens it: from a package to fields, one group at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hwcodec import Package, Picture, decode, open_package
+from render.cameras import Camera
+from render.errors import SceneError
+from render.field import Field, FieldGeometry, build_geometry, make_field
+from render.fragment import Appearance, ShadedImage, render_view
+from render.mapping import MappingTable, build_mapping
+from render.occupancy import OccupancyGrid
+from render.occupancy_codec import decode_occupancy
+from render.rig import decode_rig
+from render.scene_record import Group, SceneRecord
+from render.shading import weights_from_bytes
+
+NETWORK_BLOB = "network"
+RIG_BLOB = "rig"
+
+# Mapping tables kept at once: the group being played and the one that comes next.
+_KEPT_GROUPS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureAtlas:
+    """One frame's decoded atlas: float32 values (channels, rows, columns), density first."""
+
+    frame_index: int
+    values: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupGeometry:
+    """What is rebuilt from a group's occupancy: its mapping table and march geometry."""
+
+    mapping: MappingTable
+    geometry: FieldGeometry
+
+
+class BakedScene:
+    """An open package; streams are decoded when their frames are asked for.
+
+    Usable from one thread at a time.
+    """
+
+    def __init__(self, package: Package) -> None:
+        self.package = package
+        self.record: SceneRecord = SceneRecord.from_json(package.scene)
+        self._geometry = lru_cache(_KEPT_GROUPS)(self._build_geometry)
+        self._check_streams()
+
+    @property
+    def frame_count(self) -> int:
+        """Frames of the scene."""
+        return self.record.frame_count
+
+    @cached_property
+    def appearance(self) -> Appearance:
+        """The shading network and the background.
+
+        Raises:
+            SceneError: if the weights do not fit the record.
+            ContainerError: if the blob is missing or damaged.
+        """
+        network = weights_from_bytes(self.package.blob(NETWORK_BLOB), self.record.shading)
+        return Appearance(network, torch.tensor(self.record.constants.background))
+
+    @cached_property
+    def cameras(self) -> tuple[Camera, ...]:
+        """The capture's cameras at baked size.
+
+        Raises:
+            SceneError: if the blob does not hold cameras.
+            ContainerError: if it is missing or damaged.
+        """
+        return decode_rig(self.package.blob(RIG_BLOB))
+
+    def group_of(self, frame_index: int) -> Group:
+        """The group that a frame belongs to.
+
+        Raises:
+            SceneError: if there is no such frame.
+        """
+        for group in self.record.groups:
+            if frame_index in group.frames:
+                return group
+        raise SceneError(
+            f"frame {frame_index} does not exist, expected 0..{self.frame_count - 1}; "
+            "frames count from 0 within the package"
+        )
+
+    def geometry(self, group: Group) -> GroupGeometry:
+        """Mapping table and march geometry of a group; the latest two are kept."""
+        return self._geometry(group)
+
+    def atlases(
+        self, group: Group, *, device: str = "cpu", thread_count: int | None = None
+    ) -> Iterator[FeatureAtlas]:
+        """Decode a group's atlases in order, as float32 tensors on ``device``.
+
+        Raises:
+            BitstreamError: if the stream is damaged.
+        """
+        bitstream = self.package.bitstream(group.stream)
+        pictures = decode(bitstream, device=device, thread_count=thread_count)
+        for picture in pictures:
+            yield FeatureAtlas(group.first_frame + picture.pts, unpack_picture(group, picture))
+
+    def all_atlases(self, *, device: str = "cpu") -> Iterator[FeatureAtlas]:
+        """Every atlas of the scene in order, decoded group by group."""
+        for group in self.record.groups:
+            yield from self.atlases(group, device=device)
+
+    def atlas(self, frame_index: int) -> FeatureAtlas:
+        """One frame's atlas; reads and decodes only its group.
+
+        Raises:
+            SceneError: if there is no such frame.
+        """
+        for atlas in self.atlases(self.group_of(frame_index)):
+            if atlas.frame_index == frame_index:
+                return atlas
+        raise SceneError(f"the stream ends before frame {frame_index}; export the package again")
+
+    def field(self, atlas: FeatureAtlas) -> Field:
+        """The radiance field of a decoded atlas."""
+        scene = self.geometry(self.group_of(atlas.frame_index))
+        constants = self.record.constants
+        return make_field(
+            scene.geometry,
+            scene.mapping.from_image(atlas.values).cpu(),
+            empty_density=constants.empty_density,
+            step=constants.step,
+        )
+
+    def render(self, frame_index: int, camera: Camera) -> ShadedImage:
+        """One view of one frame."""
+        return render_view(self.field(self.atlas(frame_index)), self.appearance, camera)
+
+    def _build_geometry(self, group: Group) -> GroupGeometry:
+        grid = self.record.grid
+        bits = decode_occupancy(self.package.blob(group.occupancy), grid.shape)
+        mapping = build_mapping(OccupancyGrid(grid, bits), self.record.constants.block_size)
+        layout = group.layout
+        if (mapping.rows, mapping.columns) != (layout.rows, layout.columns):
+            raise SceneError(
+                f"group at frame {group.first_frame}: the occupancy maps to an atlas of "
+                f"{mapping.rows}x{mapping.columns}, expected {layout.rows}x{layout.columns} as in "
+                "its layout; the package is damaged, export it again"
+            )
+        return GroupGeometry(mapping, build_geometry(grid, mapping))
+
+    def _check_streams(self) -> None:
+        """Every group must have its stream, of its length and its channels."""
+        for group in self.record.groups:
+            if not 0 <= group.stream < self.package.stream_count:
+                raise SceneError(
+                    f"group at frame {group.first_frame} names stream {group.stream}, expected "
+                    f"0..{self.package.stream_count - 1}; export the package again"
+                )
+            count = self.package.streams[group.stream]["frame_count"]
+            if count != group.frame_count or group.layout.channels != self._channel_count:
+                raise SceneError(
+                    f"group at frame {group.first_frame} has {group.frame_count} frames of "
+                    f"{group.layout.channels} channels, its stream {count} frames and the network "
+                    f"{self._channel_count} channels; export the package again"
+                )
+
+    @property
+    def _channel_count(self) -> int:
+        return 1 + self.record.shading.feature_count
+
+
+def unpack_picture(group: Group, picture: Picture) -> Tensor:
+    """Texel values (channels, rows, columns) of a decoded picture, on its device."""
+    return group.quantizer.dequantize(group.layout.unpack(picture.luma))
+
+
+def open_scene(path: str | Path) -> BakedScene:
+    """Open a package folder or ``.vrf`` file for rendering.
+
+    Raises:
+        ContainerError: if it is not a usable package.
+        SceneError: if its scene record is not usable.
+    """
+    return BakedScene(open_package(path))

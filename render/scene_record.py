@@ -1,0 +1,211 @@
+"""What a package's manifest says about the scene in it; the meaning of `hwcodec`'s opaque part.
+
+One dataclass per noun, each with ``to_json`` and ``from_json``. Keys are short because every byte
+of a manifest is fetched by every player.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Self
+
+from hwcodec import PlaneLayout, Quantizer
+from render.errors import SceneError
+from render.geometry import Aabb
+from render.occupancy import VoxelGrid
+from render.shading import ShadingShape
+
+SCENE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FieldConstants:
+    """Constants of marching and shading.
+
+    Attributes:
+        block_size: texels along one side of an atlas block.
+        step: sample spacing in voxels.
+        empty_density: density before activation at vertices without a texel.
+        background: color behind the scene, sRGB in [0, 1].
+    """
+
+    block_size: int
+    step: float
+    empty_density: float
+    background: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """A run of frames that shares a mapping table, and where its parts are in the package.
+
+    Attributes:
+        first_frame: index of its first frame.
+        frame_count: how many frames it has.
+        occupancy: name of the blob with its occupancy bits.
+        stream: index of its bitstream.
+        layout: where each channel lies in the pictures.
+        quantizer: codes to texel values, density first.
+    """
+
+    first_frame: int
+    frame_count: int
+    occupancy: str
+    stream: int
+    layout: PlaneLayout
+    quantizer: Quantizer
+
+    @property
+    def frames(self) -> range:
+        """Indices of its frames."""
+        return range(self.first_frame, self.first_frame + self.frame_count)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRecord:
+    """Which capture was baked and how, so that an evaluation can repeat the choice.
+
+    Attributes:
+        name: of the capture.
+        scale: of its pictures, in (0, 1].
+        frames: the selection that was baked, as `bake` writes it.
+        test_views: indices of the held-out cameras.
+    """
+
+    name: str
+    scale: float
+    frames: str
+    test_views: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneRecord:
+    """Everything a player must know beside the pictures, the occupancy bits and the weights."""
+
+    grid: VoxelGrid
+    constants: FieldConstants
+    shading: ShadingShape
+    groups: tuple[Group, ...]
+    frame_rate: Fraction
+    profile: str
+    capture: CaptureRecord
+
+    @property
+    def frame_count(self) -> int:
+        """Frames of the scene."""
+        return sum(group.frame_count for group in self.groups)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain JSON values."""
+        grid, shading, constants = self.grid, self.shading, self.constants
+        return {
+            "version": SCENE_VERSION,
+            "aabb": [list(grid.aabb.minimum), list(grid.aabb.maximum)],
+            "voxel_size": grid.voxel_size,
+            "grid": list(grid.shape),
+            "block_size": constants.block_size,
+            "step": constants.step,
+            "empty_density": constants.empty_density,
+            "background": list(constants.background),
+            "shading": {
+                "feature_count": shading.feature_count,
+                "width": shading.width,
+                "depth": shading.depth,
+                "frequency_count": shading.frequency_count,
+            },
+            "frame_rate": [self.frame_rate.numerator, self.frame_rate.denominator],
+            "profile": self.profile,
+            "capture": {
+                "name": self.capture.name,
+                "scale": self.capture.scale,
+                "frames": self.capture.frames,
+                "test_views": list(self.capture.test_views),
+            },
+            "groups": [
+                {
+                    "first_frame": group.first_frame,
+                    "frame_count": group.frame_count,
+                    "occupancy": group.occupancy,
+                    "stream": group.stream,
+                    "layout": group.layout.to_json(),
+                    "quantizer": group.quantizer.to_json(),
+                }
+                for group in self.groups
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """The record that `to_json` wrote.
+
+        Raises:
+            SceneError: if it is damaged, of a newer version, or its groups leave a gap.
+        """
+        version = record.get("version")
+        if isinstance(version, int) and version > SCENE_VERSION:
+            raise SceneError(
+                f"the scene has version {version}, expected at most {SCENE_VERSION}; "
+                "update this software to play it"
+            )
+        try:
+            scene = cls(**_fields(record))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SceneError(
+                f"the scene's record is damaged: {error!r}; export the package again"
+            ) from error
+        _check_groups(scene.groups)
+        return scene
+
+
+def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
+    minimum, maximum = record["aabb"]
+    x, y, z = (int(count) for count in record["grid"])
+    capture = record["capture"]
+    return {
+        "grid": VoxelGrid(
+            Aabb(tuple(minimum), tuple(maximum)),
+            float(record["voxel_size"]),
+            (x, y, z),
+        ),
+        "constants": FieldConstants(
+            int(record["block_size"]),
+            float(record["step"]),
+            float(record["empty_density"]),
+            tuple(record["background"]),
+        ),
+        "shading": ShadingShape(**record["shading"]),
+        "groups": tuple(_group(group) for group in record["groups"]),
+        "frame_rate": Fraction(*record["frame_rate"]),
+        "profile": str(record["profile"]),
+        "capture": CaptureRecord(
+            str(capture["name"]),
+            float(capture["scale"]),
+            str(capture["frames"]),
+            tuple(int(view) for view in capture["test_views"]),
+        ),
+    }
+
+
+def _group(record: Mapping[str, Any]) -> Group:
+    return Group(
+        int(record["first_frame"]),
+        int(record["frame_count"]),
+        str(record["occupancy"]),
+        int(record["stream"]),
+        PlaneLayout.from_json(record["layout"]),
+        Quantizer.from_json(record["quantizer"]),
+    )
+
+
+def _check_groups(groups: tuple[Group, ...]) -> None:
+    """Groups must follow each other from frame 0 without a gap."""
+    expected = 0
+    for group in groups:
+        if group.first_frame != expected or group.frame_count < 1:
+            raise SceneError(
+                f"a group begins at frame {group.first_frame} with {group.frame_count} frames, "
+                f"expected it to begin at {expected}; the manifest is damaged, export it again"
+            )
+        expected += group.frame_count
+    if not groups:
+        raise SceneError("the scene has no groups, expected at least one; export it again")

@@ -1,0 +1,150 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from hwcodec import ContainerError, files
+from hwcodec.files import open_files, write_files
+
+SMALL = {"manifest.json": b"{}", "blobs/a": b"12", "streams/b.mp4": b"345"}
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def fail(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture(params=["p", "p.vrf"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder and a single file."""
+    place: Path = tmp_path / request.param
+    return place
+
+
+def test_files_read_back_as_written(target: Path) -> None:
+    write_files(target, SMALL, overwrite=False)
+    reader = open_files(target)
+    assert {name: reader.read(name) for name in SMALL} == SMALL
+
+
+def test_missing_parents_are_made(tmp_path: Path) -> None:
+    write_files(tmp_path / "a/b/c", SMALL, overwrite=False)
+    assert tree(tmp_path / "a/b/c") == SMALL
+
+
+def test_an_existing_package_is_kept_unless_told_otherwise(target: Path) -> None:
+    write_files(target, SMALL, overwrite=False)
+    with pytest.raises(ContainerError, match=r"exists already.*overwrite=True"):
+        write_files(target, {"manifest.json": b"other"}, overwrite=False)
+    assert open_files(target).read("manifest.json") == b"{}"
+
+
+def test_overwriting_replaces_everything(target: Path) -> None:
+    write_files(target, SMALL, overwrite=False)
+    write_files(target, {"manifest.json": b"new"}, overwrite=True)
+    assert open_files(target).read("manifest.json") == b"new"
+    with pytest.raises(ContainerError, match="blobs/a"):
+        open_files(target).read("blobs/a")
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+def test_what_is_no_package_is_never_overwritten(tmp_path: Path) -> None:
+    folder, file, link = tmp_path / "photos", tmp_path / "notes.txt", tmp_path / "link"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"precious")
+    file.write_bytes(b"precious")
+    link.symlink_to(folder)
+    odd = tmp_path / "folder.vrf"
+    odd.mkdir()
+    for place in (folder, file, link, odd):
+        with pytest.raises(ContainerError, match="not a package of this kind"):
+            write_files(place, SMALL, overwrite=True)
+    assert (folder / "a.jpg").read_bytes() == file.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_full_disk_leaves_nothing_behind_and_the_old_package_alone(
+    target: Path, overwrite: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if overwrite:
+        write_files(target, {"manifest.json": b"old"}, overwrite=False)
+    monkeypatch.setattr(files.os, "fsync", fail)
+    with pytest.raises(ContainerError, match=r"No space left on device; free some space"):
+        write_files(target, SMALL, overwrite=overwrite)
+    monkeypatch.undo()
+    assert [path.name for path in target.parent.iterdir()] == [target.name] * overwrite
+    if overwrite:
+        assert open_files(target).read("manifest.json") == b"old"
+
+
+def test_a_disk_that_fills_up_midway_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, written = files._write_all, []
+
+    def write_two(file, data: bytes) -> None:
+        if len(written) == 2:
+            fail()
+        written.append(data)
+        real(file, data)
+
+    monkeypatch.setattr(files, "_write_all", write_two)
+    with pytest.raises(ContainerError, match="No space left"):
+        write_files(tmp_path / "p", SMALL, overwrite=False)
+    assert len(written) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_exchange_brings_the_old_folder_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(tmp_path / "p", {"manifest.json": b"old"}, overwrite=False)
+    real = Path.rename
+
+    def rename(self: Path, other: Path) -> Path:
+        if ".new-" in self.name:
+            fail()
+        return real(self, other)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(ContainerError, match="untouched"):
+        write_files(tmp_path / "p", SMALL, overwrite=True)
+    monkeypatch.undo()
+    assert tree(tmp_path) == {"p/manifest.json": b"old"}
+
+
+def test_a_folder_that_cannot_be_written_is_a_typed_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ContainerError, match="choose another folder"):
+        write_files(tmp_path / "file" / "p", SMALL, overwrite=False)
+
+
+def test_files_are_readable_by_others_as_the_user_set_it(target: Path) -> None:
+    write_files(target, SMALL, overwrite=False)
+    probe = target.parent / "probe"
+    probe.write_bytes(b"")
+    written = target / "manifest.json" if target.is_dir() else target
+    assert written.stat().st_mode == probe.stat().st_mode
+
+
+def test_nothing_but_a_package_is_opened(tmp_path: Path) -> None:
+    with pytest.raises(ContainerError, match="there is no package"):
+        open_files(tmp_path / "absent")
+    (tmp_path / "text.vrf").write_text("hello")
+    with pytest.raises(ContainerError, match="truncated or damaged"):
+        open_files(tmp_path / "text.vrf").read("manifest.json")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need a posix system")
+def test_sizes_count_the_bytes_on_disk(target: Path) -> None:
+    write_files(target, SMALL, overwrite=False)
+    expected = 7 if target.is_dir() else target.stat().st_size
+    assert open_files(target).size_bytes() == expected
