@@ -1,1 +1,26 @@
-"""From multi-view video to a baked scene: captures, training and export."""
+"""Multi-view captures to baked scenes: occupancy, groups, mapping tables, feature atlases."""
+
+from bake.api import bake_capture, encode_scene
+from bake.capture import Capture, CaptureOptions, open_capture
+from bake.errors import ArtifactError, BakeError, CapacityError, CaptureError
+from bake.export import ExportOptions, export
+from bake.pipeline import BakeConfig, bake
+from bake.sequence import BakedSequence, open_sequence
+
+__all__ = [
+    "ArtifactError",
+    "BakeConfig",
+    "BakeError",
+    "BakedSequence",
+    "CapacityError",
+    "Capture",
+    "CaptureError",
+    "CaptureOptions",
+    "ExportOptions",
+    "bake",
+    "bake_capture",
+    "encode_scene",
+    "export",
+    "open_capture",
+    "open_sequence",
+]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from bake.errors import ArtifactError
 
 # What `ArtifactStore.path` makes, and the temporary files that a killed bake leaves beside it.
-_ARTIFACT = re.compile(r"\.?.+-[0-9a-f]{16}\.\w+(\.\d+\.part)?")
+_ARTIFACT = re.compile(r".+-[0-9a-f]{16}\.\w+|\..+\.\d+\.part")
 
 # Raise when a change to the code changes what a stage computes.
 STAGE_VERSION = 1
@@ -35,9 +35,7 @@ def make_key(*inputs: object) -> str:
     digest = hashlib.blake2b(digest_size=_KEY_LENGTH // 2)
     digest.update(str(STAGE_VERSION).encode())
     for value in inputs:
-        is_bytes = isinstance(value, bytes)
-        data = value if is_bytes else json.dumps(_plain(value)).encode()
-        digest.update(b"b" if is_bytes else b"j")
+        data = b"b" + value if isinstance(value, bytes) else b"j" + _to_json(value)
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)
     return digest.hexdigest()
@@ -160,6 +158,10 @@ def _remove(path: Path) -> None:
     """Remove a file where that is possible; the error on its way to the caller matters more."""
     with suppress(OSError):
         path.unlink()
+
+
+def _to_json(value: object) -> bytes:
+    return json.dumps(_plain(value)).encode()
 
 
 def _plain(value: object) -> object:

@@ -57,14 +57,16 @@ def adam_update(
     The gradient is ``extra`` plus ``slabs`` (slabs, n), added in slab order; slabs are cleared for
     the next pass.
     """
+    # Taken out of the tuple first: numba loses what a parallel loop writes through a tuple.
+    firsts, seconds = moments.first, moments.second
     for i in numba.prange(master.shape[0]):
         gradient = extra[i]
         for slab in range(slabs.shape[0]):
             gradient += slabs[slab, i]
             slabs[slab, i] = _ZERO
-        first = step.beta1 * moments.first[i] + (_ONE - step.beta1) * gradient
-        second = step.beta2 * moments.second[i] + (_ONE - step.beta2) * gradient * gradient
-        moments.first[i], moments.second[i] = first, second
+        first = step.beta1 * firsts[i] + (_ONE - step.beta1) * gradient
+        second = step.beta2 * seconds[i] + (_ONE - step.beta2) * gradient * gradient
+        firsts[i], seconds[i] = first, second
         scale = math.sqrt(second * step.correction2) + np.float32(1e-10)
         value = master[i] - step.rate * first * step.correction1 / scale
         value = min(max(value, step.low), step.high)

@@ -16,8 +16,8 @@ def visual_hull(
 ) -> OccupancyGrid:
     """Keep every vertex whose surroundings project onto the subject in all views that see it.
 
-    ``masks`` are alpha pictures (rows, columns), 0 where there is no subject. Each is grown by the
-    size of a voxel in that view, so that a vertex survives when any part of its cells may be seen.
+    ``masks`` are alpha pictures (rows, columns), 0 where there is no subject. Each is grown by half
+    a voxel's diagonal in that view, so that the vertex nearest to anything visible survives.
     A view that does not contain a vertex says nothing about it.
     """
     bits = np.ones(grid.shape, np.bool_)

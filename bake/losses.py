@@ -7,7 +7,7 @@ a block border, where neighbors in the picture are strangers in space.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor
@@ -39,8 +39,8 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         """Refuse weights that would reward what they should punish."""
-        weights = (self.opacity_entropy, self.spatial, self.temporal)
-        if min(*weights, self.intra_bits, self.inter_bits) < 0 or not 0 <= self.target_qp <= 51:
+        *weights, target_qp = astuple(self)
+        if not all(0 <= weight < math.inf for weight in weights) or not 0 <= target_qp <= 51:
             raise ValueError(f"{self} expected weights of at least 0 and a target_qp in 0..51")
 
 

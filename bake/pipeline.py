@@ -3,6 +3,8 @@
 capture -> occupancy per frame -> groups -> mapping table -> atlases -> baked sequence
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from torch import Tensor
 from bake.artifacts import ArtifactStore, digest_arrays, make_key
 from bake.capture import Capture, CaptureOptions
 from bake.coarse import CoarseConfig, FrameViews, find_occupancy, read_training_views
+from bake.errors import ArtifactError
 from bake.grouping import GroupingConfig, GroupPlan, plan_groups
 from bake.losses import LossConfig
 from bake.optimize import (
@@ -34,6 +37,7 @@ from bake.sequence import (
     Span,
     save_sequence,
 )
+from render.errors import RenderError
 from render.mapping import MappingTable
 from render.occupancy import OccupancyGrid, VoxelGrid, cover
 from render.occupancy_codec import decode_occupancy, encode_occupancy
@@ -107,7 +111,8 @@ class Bake:
         name = f"occupancy/frame{index:05d}"
         stored = self._store.read(name, key)
         if stored is not None:
-            return OccupancyGrid(self._grid, decode_occupancy(stored, self._grid.shape))
+            with _damage_named(f"{name}-{key}.bin"):
+                return OccupancyGrid(self._grid, decode_occupancy(stored, self._grid.shape))
         seed = config.seed * 1_000_003 + index
         background = self._capture.background
         occupancy = find_occupancy(self._grid, views, config.coarse, background, seed)
@@ -151,28 +156,22 @@ class Bake:
         if stored is not None and weights is not None:
             texels = torch.from_numpy(stored)
             if last is None:
-                network = (weights_from_bytes(weights, self._config.shading.shape), key)
+                with _damage_named(f"shading/network-{key}.bin"):
+                    read = weights_from_bytes(weights, self._config.shading.shape)
+                network = (read, self._relative("shading/network", key, "bin"))
             message = "resumed"
         else:
             result = self._train_frame(optimizer, scene, (index, views), before)
             texels = result.texels
             if last is None:
-                network = (result.network, key)
+                network = (result.network, self._relative("shading/network", key, "bin"))
                 self._store.write("shading/network", key, weights_to_bytes(result.network))
             self._store.write_array(name, key, texels.numpy())
             message = f"{-10 * np.log10(max(result.report.error, 1e-10)):.2f} dB on training rays"
         if network is None:
             raise AssertionError("the first frame always brings the network")
         self._progress.advance(f"frame {index} (group at {plan.first_frame}): {message}")
-        kept = (
-            network
-            if network[1].endswith(".bin")
-            else (
-                network[0],
-                self._relative("shading/network", network[1], "bin"),
-            )
-        )
-        return _Atlas(key, plan, scene.mapping, texels), kept
+        return _Atlas(key, plan, scene.mapping, texels), network
 
     def _train_frame(
         self,
@@ -211,7 +210,8 @@ class Bake:
             for camera in views.cameras
         ]
         centers = [np.array([camera.center_x, camera.center_y]) for camera in views.cameras]
-        self._digests[index] = digest_arrays([*arrays, *cameras, *centers])
+        background = np.array(self._capture.background)
+        self._digests[index] = digest_arrays([*arrays, *cameras, *centers, background])
         return views
 
     def _describe(
@@ -260,6 +260,17 @@ def bake(capture: Capture, config: BakeConfig, out: Path, progress: Progress) ->
         BakeError: as `Bake.run` does.
     """
     return Bake(capture, config, ArtifactStore(out), progress).run()
+
+
+@contextmanager
+def _damage_named(file_name: str) -> Iterator[None]:
+    """Turns what the renderer says about a stored result into an error that names the file."""
+    try:
+        yield
+    except RenderError as error:
+        raise ArtifactError(
+            f"{file_name} is damaged: {error}; delete it and run the bake again"
+        ) from error
 
 
 def _without_paths(config: dict[str, object]) -> dict[str, object]:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bake.errors import CaptureError
 from render.cameras import Camera, Rays, pixel_rays
 from render.field import FieldGeometry, make_field
 from render.march import texel_weights
@@ -33,6 +34,9 @@ class TrainingRays:
 
     ``pictures`` are uint8 (rows, columns, 3); ``useful`` lists, per view, the flat pixel numbers
     whose rays meet an active cell.
+
+    Raises:
+        CaptureError: if there is no useful pixel at all.
     """
 
     def __init__(
@@ -48,6 +52,11 @@ class TrainingRays:
         self._pixels = torch.cat(
             [pixels + first for pixels, first in zip(useful, self._first, strict=True)]
         )
+        if not len(self._pixels):
+            raise CaptureError(
+                "no pixel of any training view looks at the scene; check the camera poses and the "
+                "aabb, which must be in the same units and axes"
+            )
         self._widths = torch.tensor([camera.width for camera in cameras])
         self._lenses = torch.tensor(
             [[c.focal_x, c.focal_y, c.center_x, c.center_y] for c in cameras], dtype=torch.float64

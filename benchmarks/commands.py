@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bake.capture import Capture
+from bake.capture import Capture, open_capture
 from bake.errors import BakeError, CaptureError
 from bake.progress import LineProgress
 from bake.sequence import open_sequence
@@ -28,10 +28,9 @@ from benchmarks.report import (
     write_json,
 )
 from benchmarks.stopwatch import Repeats, measure
-from render.commands import open_package_for_use
+from render.commands import open_package_for_use, prepare_folder
 from render.console import UsageError, run, say, warn
 from render.scene import BakedScene
-from render.video import make_folder
 from render.views import select_views
 
 # Long enough to compare packages by; the decode benchmark takes more care.
@@ -70,9 +69,19 @@ def demo(argv: Sequence[str] | None = None) -> int:
     plan = DemoPlan(arguments.out, arguments.frames, arguments.size)
 
     def work() -> None:
+        _check_demo(plan)
         run_demo(plan, LineProgress(), say)
 
     return _run(work)
+
+
+def _check_demo(plan: DemoPlan) -> None:
+    """Size and folder are the user's words; whatever fails later is not."""
+    try:
+        open_capture(plan.config.capture)
+    except CaptureError as error:
+        raise UsageError(str(error)) from error
+    prepare_folder(plan.out)
 
 
 def _run(work: Callable[[], None]) -> int:
@@ -153,7 +162,7 @@ def _prepare(path: Path | None) -> None:
         return
     if path.is_dir():
         raise UsageError(f"--json is {path}, a folder, expected a file name")
-    make_folder(path.absolute().parent)
+    prepare_folder(path.absolute().parent)
 
 
 def _folder(path: Path) -> Path:

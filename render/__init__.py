@@ -1,1 +1,26 @@
-"""From a baked scene to pixels: cameras, rays and the reference renderer."""
+"""Baked scenes to pixels: cameras, occupancy, mapping tables, the ray march and its shading."""
+
+from render.cameras import Camera, Lens, Rays, look_at, orbit, pixel_rays
+from render.errors import CameraError, RenderError, SceneError
+from render.fragment import Appearance, ShadedImage, render_view
+from render.geometry import Aabb
+from render.scene import BakedScene, FeatureAtlas, open_scene
+
+__all__ = [
+    "Aabb",
+    "Appearance",
+    "BakedScene",
+    "Camera",
+    "CameraError",
+    "FeatureAtlas",
+    "Lens",
+    "Rays",
+    "RenderError",
+    "SceneError",
+    "ShadedImage",
+    "look_at",
+    "open_scene",
+    "orbit",
+    "pixel_rays",
+    "render_view",
+]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from render.cameras import Camera
 from render.console import UsageError, run, say
+from render.errors import OutputError
 from render.field import Field
 from render.fragment import render_view as draw
 from render.scene import BakedScene, FeatureAtlas, open_scene
@@ -67,6 +68,18 @@ def open_package_for_use(path: Path) -> BakedScene:
     return open_scene(path)
 
 
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of a result before the work whose result goes there.
+
+    Raises:
+        UsageError: if it cannot be made or written to.
+    """
+    try:
+        make_folder(folder)
+    except OutputError as error:
+        raise UsageError(str(error)) from error
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="render-view",
@@ -115,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
 def _render_one(scene: BakedScene, request: _Request, camera_index: int) -> None:
     camera = _scaled(_camera(scene, camera_index), request)
     _check_suffix(request.out, ".png")
-    make_folder(request.out.parent)
+    prepare_folder(request.out.absolute().parent)
     write_png(request.out, _picture(scene, request.frame or 0, camera))
     say(f"{request.out}")
 
@@ -125,7 +138,7 @@ def _render_views(scene: BakedScene, request: _Request, which: str) -> None:
     test_views = scene.record.capture.test_views
     views = select_views(which, len(scene.cameras), test_views)
     cameras = {view: _scaled(scene.cameras[view], request) for view in views}
-    make_folder(request.out)
+    prepare_folder(request.out)
     for atlas in _chosen_atlases(scene, request.frame):
         field = scene.field(atlas)
         for view, camera in cameras.items():
@@ -136,6 +149,7 @@ def _render_views(scene: BakedScene, request: _Request, which: str) -> None:
 
 def _render_orbit(scene: BakedScene, request: _Request, count: int) -> None:
     _check_suffix(request.out, ".mp4")
+    prepare_folder(request.out.absolute().parent)
     path = tuple(
         _scaled(camera, request)
         for camera in orbit_around(scene.record.grid.aabb, scene.cameras, count)

@@ -92,7 +92,7 @@ class MappingTable:
         return blocks.permute(1, 3, 2, 4, 0).reshape(-1, channels)[: self.texel_count]
 
     def fill_padding(self, texels: Tensor) -> Tensor:
-        """A copy of (texel_count, channels); texels without a vertex repeat the last that has one."""
+        """A copy of (texel_count, channels); texels without a vertex repeat the last with one."""
         used = np.zeros(self.texel_count, np.bool_)
         used[self.texels] = True
         filled = texels.clone()

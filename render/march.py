@@ -178,23 +178,32 @@ class _March(torch.autograd.Function):
 def march_reference(field: Field, rays: Rays) -> MarchResult:
     """The plain twin: every lattice sample of every ray, in torch operations, fully differentiable.
 
-    Slow and memory-hungry by design; it skips nothing except what the definition skips (samples
-    of less than ``MIN_ALPHA``, and everything behind ``MIN_TRANSMITTANCE``).
+    Slow and memory-hungry by design. It leaves out what the definition leaves out: samples in
+    inactive cells or of less than ``MIN_ALPHA``, and everything behind ``MIN_TRANSMITTANCE``.
     """
     grid_rays = field.geometry.to_grid(rays)
     entry, count = _lattice(grid_rays, field)
     index = torch.arange(int(count.max()) if len(count) else 0)
     distances = entry[:, None] + (index + 0.5) * field.step
     positions = grid_rays.origins[:, None] + distances[..., None] * grid_rays.directions[:, None]
-    density, features, active = _interpolate(field, positions)
-    alpha = 1 - torch.exp(-torch.nn.functional.softplus(density) * field.step)
-    alpha = alpha * (active & (index < count[:, None]) & (alpha >= float(kernels.MIN_ALPHA)))
-    before = torch.cumprod(torch.cat([alpha.new_ones(len(alpha), 1), 1 - alpha], 1), 1)
-    alpha = alpha * (before[:, :-1] >= float(kernels.MIN_TRANSMITTANCE))
-    through = torch.cumprod(torch.cat([alpha.new_ones(len(alpha), 1), 1 - alpha], 1), 1)
-    weights = through[:, :-1] * alpha
-    accumulated = (weights[..., None] * features).sum(1)
-    return MarchResult(accumulated, through[:, -1], (weights.detach() * distances).sum(1))
+    base, cell = _cells(field, positions)
+    ray, sample = torch.nonzero((cell >= 0) & (index < count[:, None]), as_tuple=True)
+    fraction = positions[ray, sample] - base[ray, sample]
+    density, features = _interpolate(field, cell[ray, sample], fraction)
+    through = torch.exp(-torch.nn.functional.softplus(density) * field.step)
+    alpha = (1 - through) * (1 - through >= float(kernels.MIN_ALPHA))
+    dense = torch.zeros_like(distances).index_put((ray, sample), alpha)
+    dense = dense * (_transmittance(dense)[:, :-1] >= float(kernels.MIN_TRANSMITTANCE))
+    left = _transmittance(dense)
+    weights = left[:, :-1] * dense
+    weighted = weights[ray, sample][:, None] * features
+    accumulated = features.new_zeros(len(left), features.shape[1]).index_add(0, ray, weighted)
+    return MarchResult(accumulated, left[:, -1], (weights.detach() * distances).sum(1))
+
+
+def _transmittance(alpha: Tensor) -> Tensor:
+    """What is left before each sample and, in the last column, behind all (rays, samples + 1)."""
+    return torch.cumprod(torch.cat([alpha.new_ones(len(alpha), 1), 1 - alpha], 1), 1)
 
 
 def _lattice(rays: Rays, field: Field) -> tuple[Tensor, Tensor]:
@@ -209,16 +218,17 @@ def _lattice(rays: Rays, field: Field) -> tuple[Tensor, Tensor]:
     return torch.where(hit, near, torch.zeros_like(near)), count.long()
 
 
-def _interpolate(field: Field, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Trilinear density and features at grid positions (..., 3), and whether the cell is active."""
-    cells = torch.from_numpy(field.geometry.cells)
-    size = torch.tensor(cells.shape)
-    base = torch.minimum(positions.floor().long().clamp_min(0), size - 1)
-    fraction = positions - base
-    cell = cells[base.unbind(-1)].long()
-    corners = torch.from_numpy(field.geometry.corners).long()[cell.clamp_min(0)]
+def _cells(field: Field, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """The integer cell (..., 3) of grid positions (..., 3), and its number, negative if inactive."""
+    table = torch.from_numpy(field.geometry.cells)
+    base = positions.floor().long().clamp_min(0).minimum(torch.tensor(table.shape) - 1)
+    return base, table[base.unbind(-1)]
+
+
+def _interpolate(field: Field, cell: Tensor, fraction: Tensor) -> tuple[Tensor, Tensor]:
+    """Trilinear density (n,) and features (n, channels) at fractions (n, 3) of active cells (n,)."""
+    corners = torch.from_numpy(field.geometry.corners).long()[cell.long()]
     x, y, z = (torch.stack([1 - f, f], -1) for f in fraction.unbind(-1))
-    weights = (x[..., :, None, None] * y[..., None, :, None] * z[..., None, None, :]).flatten(-3)
-    density = (weights * field.density[corners]).sum(-1)
-    features = (weights[..., None] * field.features[corners]).sum(-2)
-    return density, features, cell >= 0
+    weights = (x[:, :, None, None] * y[:, None, :, None] * z[:, None, None, :]).flatten(1)
+    density = (weights * field.density[corners]).sum(1)
+    return density, (weights[..., None] * field.features[corners]).sum(1)

@@ -10,7 +10,7 @@ from render.errors import CameraError
 from render.geometry import Aabb
 
 # Where no capture's cameras are known: the whole box in view from a comfortable distance.
-_SIZE, _FOCAL_PER_WIDTH, _DISTANCE_PER_SIZE, _HEIGHT_PER_SIZE = 512, 1.4, 2.2, 0.25
+_SIZE, _FOCAL_PER_WIDTH, _DISTANCE_PER_SIZE, _HEIGHT_PER_SIZE = 512, 1.4, 2.6, 0.25
 
 
 def select_views(text: str, camera_count: int, test_views: Sequence[int]) -> tuple[int, ...]:

@@ -1,0 +1,42 @@
+"""The bake in three calls, for programs; the commands do the same with progress and exit codes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bake.capture import open_capture
+from bake.export import ExportOptions, export
+from bake.pipeline import bake
+from bake.progress import LineProgress, Progress
+from bake.sequence import BakedSequence
+from hwcodec import ConstantQp, EncoderChoice
+
+
+def bake_capture(
+    path: str, out: str | Path, settings: Sequence[str] = (), progress: Progress | None = None
+) -> BakedSequence:
+    """Bake a capture folder, or ``"procedural"``, into the scene folder ``out``; resumes if stopped.
+
+    ``settings`` are those of `bake-sequence`, such as ``["preset=fast", "capture.scale=0.5"]``.
+
+    Raises:
+        BakeError: if settings, capture or disk do not allow it; the message says what to change.
+    """
+    # Hydra is loaded here, so that importing this package stays cheap.
+    from bake.config import load_config  # noqa: PLC0415
+
+    config = load_config([f"capture.path={path}", *settings])
+    return bake(open_capture(config.capture), config, Path(out), progress or LineProgress())
+
+
+def encode_scene(
+    sequence: BakedSequence, out: str | Path, encoder: str = "libx265", qp: int = 24
+) -> EncoderChoice:
+    """Encode a bake into the package ``out`` (a folder, or one file ending in ``.vrf``).
+
+    A hardware encoder without hardware falls back to software of the same standard; the returned
+    choice says what ran and why. `bake.export.export` has every option.
+
+    Raises:
+        HwcodecError: if encoder and QP do not go together or the package cannot be written.
+    """
+    return export(sequence, out, ExportOptions(encoder=encoder, rate=ConstantQp(qp)))

@@ -1,0 +1,171 @@
+"""`bake-sequence` and `encode-atlas`: arguments in, stages run, exit codes out."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from bake.capture import open_capture
+from bake.config import BakeCommand, ConfigError, describe, load_command, preset_names
+from bake.errors import BakeError, CapacityError, CaptureError
+from bake.export import EXPORT_PROFILES, ExportOptions, export
+from bake.pipeline import bake
+from bake.progress import LineProgress
+from bake.sequence import open_sequence
+from hwcodec import (
+    ConstantQp,
+    ConstantQuality,
+    EncoderChoice,
+    GopStructure,
+    RateControl,
+    TargetBitrate,
+    Tuning,
+    encoder_names,
+    open_package,
+)
+from render.console import UsageError, run, say, warn
+
+_BAKE_HELP = """usage: bake-sequence [KEY=VALUE ...]
+
+Bakes a multi-view capture into a scene folder. Run the same command again to resume a stopped
+bake; finished stages are taken over.
+
+  bake-sequence                                                 the built-in capture
+  bake-sequence capture.path=DIR out=SCENE capture.scale=0.5 capture.frames=0:10
+  bake-sequence capture.path=DIR out=SCENE preset=paper seed=1
+
+presets: {presets}
+
+keys and their values before presets:
+{keys}"""
+
+
+def bake_sequence(argv: Sequence[str] | None = None) -> int:
+    """Entry point of ``bake-sequence``; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if {"-h", "--help"} & set(words):
+        keys = "".join(f"  {line}\n" for line in describe(BakeCommand()).splitlines())
+        say(_BAKE_HELP.format(presets=", ".join(preset_names()), keys=keys))
+        return 0
+    return run(
+        lambda: _bake(words),
+        usage=(ConfigError, CaptureError, CapacityError),
+        failures=(BakeError,),
+    )
+
+
+def encode_atlas(argv: Sequence[str] | None = None) -> int:
+    """Entry point of ``encode-atlas``; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = _encode_parser().parse_args(words)
+    return run(lambda: _encode(arguments), failures=(BakeError,))
+
+
+def _bake(words: Sequence[str]) -> None:
+    command = load_command(words)
+    _check_device(command.device)
+    capture = open_capture(command.capture)
+    sys.stderr.write(
+        f"{capture.name}: {capture.frame_count} frames, {len(capture.split.train)} training and "
+        f"{len(capture.split.test)} held-out views of "
+        f"{capture.cameras[0].width}x{capture.cameras[0].height}\n"
+    )
+    sequence = bake(capture, command.config, Path(command.out), LineProgress())
+    say(
+        f"baked {sequence.frame_count} frames in {len(sequence.groups)} groups into {command.out}; "
+        f"next: encode-atlas {command.out} --out PACKAGE"
+    )
+
+
+def _check_device(device: str) -> None:
+    """Training runs on the processor in this version; whoever asks for more is told."""
+    if device not in {"auto", "cpu", "cuda"}:
+        raise UsageError(f"device is {device!r}, expected auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            "device is cuda, but torch finds no CUDA device here; use device=cpu or device=auto"
+        )
+    if device == "cuda":
+        warn("baking runs on the CPU in this version, since its march kernels are CPU code")
+
+
+def _encode(arguments: argparse.Namespace) -> None:
+    if not Path(arguments.scene).is_dir():
+        raise UsageError(
+            f"there is no folder {arguments.scene}, expected the out folder of bake-sequence"
+        )
+    sequence = open_sequence(Path(arguments.scene))
+    out = Path(arguments.out or f"{Path(arguments.scene)}-{arguments.codec}")
+    if out.resolve() == sequence.root.resolve() or sequence.root.resolve() in out.resolve().parents:
+        raise UsageError(f"--out {out} lies in the scene folder; choose a folder of its own")
+    choice = export(
+        sequence,
+        out,
+        ExportOptions(
+            encoder=arguments.codec,
+            profile=arguments.profile,
+            rate=_rate(arguments),
+            gop=GopStructure(b_frame_count=arguments.b_frames),
+            tuning=Tuning(preset=arguments.preset),
+            allow_fallback=not arguments.no_fallback,
+        ),
+        progress=LineProgress(),
+    )
+    _report_choice(choice)
+    size = open_package(out).size_bytes
+    say(
+        f"{out}: {size} bytes, {size / sequence.frame_count / 1000:.1f} KB/frame with everything, "
+        f"encoded by {choice.encoder} ({choice.backend})"
+    )
+
+
+def _report_choice(choice: EncoderChoice) -> None:
+    if choice.is_fallback:
+        warn(f"{choice.requested} does not run here, {choice.encoder} did it: {choice.reason}")
+
+
+def _rate(arguments: argparse.Namespace) -> RateControl:
+    """The one rate that was asked for; without any, QP 24."""
+    if arguments.crf is not None:
+        return ConstantQuality(arguments.crf)
+    if arguments.bitrate is not None:
+        return TargetBitrate(arguments.bitrate)
+    return ConstantQp(24 if arguments.qp is None else arguments.qp)
+
+
+def _bits_per_second(text: str) -> int:
+    """``800k``, ``2M`` or a plain number."""
+    units = {"k": 1_000, "m": 1_000_000}
+    scale = units.get(text[-1:].lower(), 1)
+    number = float(text[:-1] if scale > 1 else text)
+    if not number > 0:
+        raise ValueError(text)
+    return round(number * scale)
+
+
+def _encode_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="encode-atlas",
+        description="Encodes the atlases of a baked scene and writes a package.",
+        epilog="example: encode-atlas SCENE --out PACKAGE --codec libx265 --qp 24",
+    )
+    parser.add_argument("scene", help="out folder of bake-sequence")
+    parser.add_argument("--out", help="package folder, or one file when it ends with .vrf")
+    parser.add_argument(
+        "--codec", default="libx265", choices=encoder_names(), help="encoder (default %(default)s)"
+    )
+    rate = parser.add_mutually_exclusive_group()
+    rate.add_argument("--qp", type=int, help="constant quantization parameter (default 24)")
+    rate.add_argument("--crf", type=float, help="constant rate factor")
+    rate.add_argument("--bitrate", type=_bits_per_second, help="bits per second, as in 800k or 2M")
+    parser.add_argument(
+        "--profile", choices=sorted(EXPORT_PROFILES), help="default: web8 for H.264, else hq10"
+    )
+    parser.add_argument("--preset", help="encoder effort, such as fast or slow")
+    parser.add_argument("--b-frames", type=int, default=4, help="most consecutive B pictures")
+    parser.add_argument(
+        "--no-fallback", action="store_true", help="fail where the encoder does not run"
+    )
+    return parser
