@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,18 @@ _ARTIFACT = re.compile(r".+-[0-9a-f]{16}\.\w+|\..+\.\d+\.part")
 STAGE_VERSION = 1
 
 _KEY_LENGTH = 16
+
+# What numpy raises for a damaged file: the header is parsed as Python, its sizes are believed.
+_NOT_AN_ARRAY = (
+    ValueError,
+    TypeError,
+    EOFError,
+    OSError,
+    SyntaxError,
+    TokenError,
+    MemoryError,
+    OverflowError,
+)
 
 
 def make_key(*inputs: object) -> str:
@@ -122,8 +135,8 @@ def load_array(data: bytes, path: Path) -> NDArray[Any]:
         ArtifactError: if they are not one.
     """
     try:
-        return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
-    except (ValueError, EOFError, OSError) as error:
+        return np.asarray(np.lib.format.read_array(io.BytesIO(data), allow_pickle=False))
+    except _NOT_AN_ARRAY as error:
         raise ArtifactError(
             f"{path.name} is damaged: {error}; delete it and run the bake again"
         ) from error

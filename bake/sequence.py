@@ -201,7 +201,7 @@ def open_sequence(root: Path) -> BakedSequence:
                 "update this software"
             )
         return _from_record(root, record)
-    except (KeyError, TypeError, ValueError, RenderError) as error:
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, RenderError) as error:
         if isinstance(error, ArtifactError):
             raise
         raise ArtifactError(f"{path} is damaged: {error!r}; bake the scene again") from error
@@ -227,13 +227,14 @@ def camera_from_json(record: Mapping[str, Any]) -> Camera:
 def _from_record(root: Path, record: Mapping[str, Any]) -> BakedSequence:
     grid, network, rig = record["grid"], dict(record["network"]), record["rig"]
     network_file = network.pop("file")
+    x, y, z = (int(count) for count in grid["shape"])
     settings = {**record["settings"], "background": tuple(record["settings"]["background"])}
     return BakedSequence(
         root=root,
         grid=VoxelGrid(
             Aabb(tuple(grid["minimum"]), tuple(grid["maximum"])),
             grid["voxel_size"],
-            tuple(grid["shape"]),
+            (x, y, z),
         ),
         groups=tuple(Span(*group) for group in record["groups"]),
         atlas_files=tuple(record["atlas_files"]),

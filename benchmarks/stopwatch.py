@@ -10,6 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+# Longest step from one trial of the duration to the next.
+_GROWTH = 4
+
+# Overhead is known to some hundredths of a second only; it never explains all of a measurement.
+_LEAST_SHARE = 0.1
+
 # Does the work that many times in a row and returns how many frames that was.
 Work = Callable[[int], int]
 
@@ -84,15 +90,28 @@ def repeated(work: Callable[[], int]) -> Work:
 
 
 def _loops(stage: Stage, seconds: float) -> int:
-    """How many rounds fill the wanted time, judged by the second round; the first warms up."""
+    """How many rounds fill the wanted time; the first round warms up.
+
+    Rounds grow until they outlast a part of that time, so that neither a short stage nor an
+    overhead that is longer than the work itself leads to a wild guess.
+    """
     stage.work(1)
-    began = time.perf_counter()
-    stage.work(1)
-    once = max(time.perf_counter() - began - stage.overhead_s, 1e-6)
-    return max(1, math.ceil(seconds / once))
+    loops, taken = 1, _seconds(stage, 1)
+    while taken < seconds / _GROWTH:
+        loops *= _GROWTH
+        taken = _seconds(stage, loops)
+    return max(1, math.ceil(loops * seconds / taken)) if seconds else 1
 
 
 def _speed(stage: Stage, loops: int) -> float:
+    """Frames per second; an overhead that swallows the work leaves a lower bound of it."""
     began = time.perf_counter()
     frames = stage.work(loops)
-    return frames / max(time.perf_counter() - began - stage.overhead_s, 1e-9)
+    spent = time.perf_counter() - began
+    return frames / max(spent - stage.overhead_s, spent * _LEAST_SHARE)
+
+
+def _seconds(stage: Stage, loops: int) -> float:
+    began = time.perf_counter()
+    stage.work(loops)
+    return time.perf_counter() - began - stage.overhead_s

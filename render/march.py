@@ -219,14 +219,14 @@ def _lattice(rays: Rays, field: Field) -> tuple[Tensor, Tensor]:
 
 
 def _cells(field: Field, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """The integer cell (..., 3) of grid positions (..., 3), and its number, negative if inactive."""
+    """Integer cells (..., 3) of grid positions, and their numbers, negative if inactive."""
     table = torch.from_numpy(field.geometry.cells)
     base = positions.floor().long().clamp_min(0).minimum(torch.tensor(table.shape) - 1)
     return base, table[base.unbind(-1)]
 
 
 def _interpolate(field: Field, cell: Tensor, fraction: Tensor) -> tuple[Tensor, Tensor]:
-    """Trilinear density (n,) and features (n, channels) at fractions (n, 3) of active cells (n,)."""
+    """Trilinear density (n,) and features (n, channels) at fractions (n, 3) of active cells."""
     corners = torch.from_numpy(field.geometry.corners).long()[cell.long()]
     x, y, z = (torch.stack([1 - f, f], -1) for f in fraction.unbind(-1))
     weights = (x[:, :, None, None] * y[:, None, :, None] * z[:, None, None, :]).flatten(1)

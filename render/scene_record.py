@@ -149,7 +149,7 @@ class SceneRecord:
             )
         try:
             scene = cls(**_fields(record))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise SceneError(
                 f"the scene's record is damaged: {error!r}; export the package again"
             ) from error

@@ -5,7 +5,7 @@ Pictures are analytic, so that every test knows what the scene really is.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +34,7 @@ class SphereScene:
     radius: float = 0.55
     size: int = 32
     camera_count: int = 5
-    aabb: Aabb = Aabb((-1, -1, -1), (1, 1, 1))
+    aabb: Aabb = field(default_factory=lambda: Aabb((-1, -1, -1), (1, 1, 1)))
 
     @cached_property
     def cameras(self) -> tuple[Camera, ...]:
@@ -81,12 +81,13 @@ class SphereScene:
                 code = cv2.COLOR_RGBA2BGRA if masks else cv2.COLOR_RGBA2BGR
                 cv2.imwrite(str(folder / name), cv2.cvtColor(rgba, code))
                 where = {"camera_index": index, "frame_index": frame}
-                entries.append(
-                    {"file_path": name, "transform_matrix": pose.tolist(), **where}
-                )
+                entries.append({"file_path": name, "transform_matrix": pose.tolist(), **where})
         names = [entry["file_path"] for entry in entries]
         document = {
-            **{"w": self.size, "h": self.size, "fl_x": float(self.size), "fps": 25.0},
+            "w": self.size,
+            "h": self.size,
+            "fl_x": float(self.size),
+            "fps": 25.0,
             "aabb": [self.aabb.minimum, self.aabb.maximum],
             "train_filenames": names[:-frame_count],
             "test_filenames": names[-frame_count:],

@@ -83,7 +83,7 @@ def test_a_threshold_beyond_every_weight_falls_back_to_the_hull(sphere) -> None:
     assert 0.8 * hull.count < kept.count <= hull.count
 
 
-def test_the_coarse_grid_may_be_finer_than_asked_for_but_not_than_the_fine_one(sphere) -> None:
+def test_the_coarse_grid_is_never_finer_than_the_fine_one(sphere) -> None:
     grid, views = cover(sphere.aabb, 8), sphere.views()
     exact = found(grid, views, replace(CONFIG, resolution=8))
     capped = found(grid, views, replace(CONFIG, resolution=200))
@@ -122,9 +122,6 @@ def test_a_frame_without_training_views_is_named(sphere, tmp_path) -> None:
     capture.split = replace(capture.split, train=())
     with pytest.raises(CaptureError, match=r"frame 1 .*no training view.*training split"):
         read_training_views(capture, 1)
-
-
-numbers = st.one_of(st.integers(-3, 3), st.floats(-1, 2))
 
 
 @given(resolution=st.integers(-2, 6), iterations=st.integers(-2, 2), rays=st.integers(-2, 2))

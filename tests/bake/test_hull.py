@@ -1,5 +1,7 @@
 """The hull keeps what the masks may show, drops what one of them rules out, and nothing else."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -83,7 +85,7 @@ def test_every_further_view_can_only_cut(sphere) -> None:
     masks = [view.alpha for view in views.views]
     hulls = [visual_hull(GRID, views.cameras[:n], masks[:n]).vertices for n in range(5)]
     assert hulls[0].all()
-    assert all((small <= large).all() for large, small in zip(hulls, hulls[1:], strict=False))
+    assert all((small <= large).all() for large, small in pairwise(hulls))
     counts = [int(hull.sum()) for hull in hulls]
     assert counts == sorted(counts, reverse=True)
     assert counts[1] > counts[2]

@@ -1,4 +1,4 @@
-"""Drawn rays are those of the pixels they claim, and useful pixels are those that may see texels."""
+"""Drawn rays are those of the pixels they claim; useful pixels are those that may see texels."""
 
 from itertools import pairwise
 
@@ -102,7 +102,9 @@ def active_samples(geometry: FieldGeometry, rays: Rays, spacing: float) -> list[
     for index in range(len(rays)):
         length = float(far[index] - near[index])
         offsets = (torch.arange(int(max(length, 0) / spacing)) + 0.5) * spacing
-        at = rays.origins[index].double() + (near[index] + offsets)[:, None] * rays.directions[index]
+        at = (
+            rays.origins[index].double() + (near[index] + offsets)[:, None] * rays.directions[index]
+        )
         cells = torch.minimum(at.floor().long().clamp_min(0), size - 1)
         numbers = geometry.cells[tuple(cells.T.numpy())]
         found.append(bool((numbers >= 0).any()))
@@ -116,7 +118,7 @@ def test_useful_pixels_are_those_with_a_sample_in_an_active_cell(share) -> None:
         rays = geometry.to_grid(pixel_rays(camera))
         expected = np.flatnonzero(active_samples(geometry, rays, 0.5)).tolist()
         found = useful_pixels(geometry, camera).tolist()
-        assert 0 < len(found)
+        assert len(found) > 0
         assert found == expected
 
 

@@ -183,9 +183,9 @@ def test_a_shader_that_ignores_its_features_is_an_error(scene) -> None:
 
 def test_entropy_decides_the_rays(scene) -> None:
     plain = scene.fit(replace(SCHEDULE, iterations=40))[0]
-    pushed = scene.fit(
-        replace(SCHEDULE, iterations=40), losses=replace(OFF, opacity_entropy=0.05)
-    )[0]
+    pushed = scene.fit(replace(SCHEDULE, iterations=40), losses=replace(OFF, opacity_entropy=0.05))[
+        0
+    ]
     assert pushed[:, 0].abs().mean() > plain[:, 0].abs().mean()
 
 

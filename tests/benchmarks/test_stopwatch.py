@@ -53,6 +53,19 @@ def test_known_overhead_is_taken_off() -> None:
     assert relieved > 1.5 * plain
 
 
+def test_an_overhead_longer_than_the_work_leads_to_no_wild_guess() -> None:
+    found = []
+
+    def work(loops: int) -> int:
+        found.append(loops)
+        time.sleep(0.001 * loops)
+        return loops
+
+    rate = measure([Stage("work", work, 0.02)], Repeats(1, 0.05))["work"]
+    assert max(found) <= 200
+    assert rate.fps < 20_000
+
+
 def test_simple_work_is_called_once_per_loop() -> None:
     calls = []
     work = repeated(lambda: calls.append(1) or 7)

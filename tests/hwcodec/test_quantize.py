@@ -30,6 +30,20 @@ def test_the_error_is_at_most_half_a_step(profile: str, ends: tuple[float, float
     assert error <= 0.5 * map_.step[0] + rounding
 
 
+@given(st.sampled_from(sorted(PROFILES)), RANGES)
+def test_the_table_of_values_equals_the_formula_bit_for_bit(
+    profile: str, ends: tuple[float, float]
+) -> None:
+    map_ = quantizer(profile, (ends[0], ends[0] + ends[1]), (0.0, 1.0))
+    top = 1 << (8 if map_.bit_depth == 8 else 16)
+    codes = torch.randint(0, top, (2, 5, 70)).to(map_.dtype)
+    computed = map_.dequantize(codes.to(torch.int32))
+    assert torch.equal(map_.dequantize(codes), computed)
+    assert torch.equal(map_.dequantize(codes.transpose(1, 2)), computed.transpose(1, 2))
+    assert torch.equal(map_.dequantize(codes[:, 0, 0]), computed[:, 0, 0])
+    assert map_.dequantize(codes[:, :0]).shape == (2, 0, 70)
+
+
 @given(st.sampled_from(["web8", "full8", "hq10"]), RANGES)
 def test_every_code_survives_the_way_through_floats(
     profile: str, ends: tuple[float, float]
