@@ -1,5 +1,11 @@
 """Multi-view captures to baked scenes: occupancy, groups, mapping tables, feature atlases."""
 
+import os
+
+# Idle OpenMP threads sleep instead of spinning; read when torch is loaded, so it comes first. An
+# explicit setting of the user wins.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 from bake.api import bake_capture, encode_scene
 from bake.capture import Capture, CaptureOptions, open_capture
 from bake.errors import ArtifactError, BakeError, CapacityError, CaptureError

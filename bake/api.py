@@ -14,7 +14,7 @@ from hwcodec import ConstantQp, EncoderChoice
 def bake_capture(
     path: str, out: str | Path, settings: Sequence[str] = (), progress: Progress | None = None
 ) -> BakedSequence:
-    """Bake a capture folder, or ``"procedural"``, into the scene folder ``out``; resumes if stopped.
+    """Bake a capture folder, or ``"procedural"``, into the scene folder ``out``, or resume it.
 
     ``settings`` are those of `bake-sequence`, such as ``["preset=fast", "capture.scale=0.5"]``.
 
@@ -22,7 +22,7 @@ def bake_capture(
         BakeError: if settings, capture or disk do not allow it; the message says what to change.
     """
     # Hydra is loaded here, so that importing this package stays cheap.
-    from bake.config import load_config  # noqa: PLC0415
+    from bake.config import load_config
 
     config = load_config([f"capture.path={path}", *settings])
     return bake(open_capture(config.capture), config, Path(out), progress or LineProgress())

@@ -16,7 +16,7 @@ from render.compiled import device, kernel
 
 FloatArray = NDArray[np.float32]
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _TWO_BY_LN2 = np.float32(2 / math.log(2))
 
 
@@ -59,6 +59,8 @@ def adam_update(
     """
     # Taken out of the tuple first: numba loses what a parallel loop writes through a tuple.
     firsts, seconds = moments.first, moments.second
+    is_rounded = step.rounding > _ZERO
+    inverse = _ONE / step.rounding if is_rounded else _ZERO
     for i in numba.prange(master.shape[0]):
         gradient = extra[i]
         for slab in range(slabs.shape[0]):
@@ -71,50 +73,43 @@ def adam_update(
         value = master[i] - step.rate * first * step.correction1 / scale
         value = min(max(value, step.low), step.high)
         master[i] = value
-        if step.rounding > _ZERO:
-            code = math.floor((value - step.low) / step.rounding + np.float32(0.5))
-            value = step.low + step.rounding * code
-        seen[i] = value
+        # np.floor stays in floating point, which keeps the loop in vector instructions.
+        code = np.floor((value - step.low) * inverse + _HALF)
+        seen[i] = step.low + step.rounding * code if is_rounded else value
 
 
 @device
 def _transform(matrix: FloatArray, block: FloatArray, work: FloatArray, out: FloatArray) -> None:
-    """Fills ``out`` with matrix @ block @ matrix.T, all square."""
-    side = matrix.shape[0]
+    """Fills ``out`` with matrix @ block @ matrix.T for every channel.
+
+    Blocks are (side, side * channels), channels innermost, so that both passes run along memory.
+    """
+    side, width = matrix.shape[0], block.shape[1]
+    channels = width // side
     for i in range(side):
         work[i, :] = _ZERO
-        for n in range(side):
-            factor = matrix[i, n]
-            for j in range(side):
-                work[i, j] += factor * block[n, j]
-    for i in range(side):
         out[i, :] = _ZERO
         for n in range(side):
-            factor = work[i, n]
-            for j in range(side):
-                out[i, j] += factor * matrix[j, n]
+            factor = matrix[i, n]
+            for j in range(width):
+                work[i, j] += factor * block[n, j]
+        for j in range(side):
+            for n in range(side):
+                factor = matrix[j, n]
+                for c in range(channels):
+                    out[i, j * channels + c] += factor * work[i, n * channels + c]
 
 
 @device
-def _cost_slopes(
-    block: FloatArray, inverse_step: np.float32, scale: np.float32, free_count: int
-) -> np.float32:
-    """Replaces coefficients by the slopes of scale * log2(1 + (c / step)^2); returns the bits.
-
-    The first ``free_count`` coefficients cost nothing.
-    """
-    side = block.shape[0]
-    bits = _ZERO
+def _cost_slopes(block: FloatArray, inverse_steps: FloatArray, scale: np.float32) -> None:
+    """Replaces coefficients c by the slopes of scale * log2(1 + (c / step)^2)."""
+    side, channels = block.shape[0], inverse_steps.shape[0]
     for i in range(side):
         for j in range(side):
-            ratio = block[i, j] * inverse_step
-            inside = _ONE + ratio * ratio
-            if i == 0 and j < free_count:
-                block[i, j] = _ZERO
-                continue
-            bits += math.log(inside)
-            block[i, j] = scale * _TWO_BY_LN2 * ratio * inverse_step / inside
-    return bits / np.float32(math.log(2))
+            for c in range(channels):
+                ratio = block[i, j * channels + c] * inverse_steps[c]
+                slope = scale * _TWO_BY_LN2 * ratio * inverse_steps[c] / (_ONE + ratio * ratio)
+                block[i, j * channels + c] = slope
 
 
 @kernel
@@ -125,29 +120,34 @@ def add_transform_bits(
     bases: FloatArray,
     scale: np.float32,
     gradient: FloatArray,
-) -> float:
-    """Adds scale times the gradient of the estimated bits to ``gradient``; returns the bits.
+) -> None:
+    """Adds scale times the gradient of the estimated bits to ``gradient``.
 
     ``previous`` is empty, (0, side * side, channels), for the first atlas of a group. ``bases``
-    is (2, side, side): the DCT matrix and its transpose.
+    is (2, side, side): the DCT matrix and its transpose. `bake.losses.transform_bits` has the bits.
     """
     side, channels = bases.shape[1], blocks.shape[2]
     is_intra = previous.shape[0] == 0
-    bits = np.zeros(blocks.shape[0], np.float64)
-    for b in numba.prange(blocks.shape[0]):
-        block = np.empty((side, side), np.float32)
-        work = np.empty((side, side), np.float32)
-        freq = np.empty((side, side), np.float32)
-        for c in range(channels):
-            for i in range(side * side):
-                before = _ZERO if is_intra else previous[b, i, c]
-                block[i // side, i % side] = blocks[b, i, c] - before
-            _transform(bases[0], block, work, freq)
-            bits[b] += _cost_slopes(freq, inverse_steps[c], scale, int(is_intra))
-            _transform(bases[1], freq, work, block)
-            for i in range(side * side):
-                gradient[b, i, c] += block[i // side, i % side]
-    return float(bits.sum())
+    count = blocks.shape[0]
+    # Rows of a block with all channels of a texel side by side, which is how they lie in memory.
+    rows = blocks.reshape(count, side, side * channels)
+    before = previous.reshape(previous.shape[0], side, side * channels)
+    slopes = gradient.reshape(count, side, side * channels)
+    for b in numba.prange(count):
+        block = np.empty((side, side * channels), np.float32)
+        work = np.empty((side, side * channels), np.float32)
+        frequencies = np.empty((side, side * channels), np.float32)
+        for i in range(side):
+            for j in range(side * channels):
+                block[i, j] = rows[b, i, j] if is_intra else rows[b, i, j] - before[b, i, j]
+        _transform(bases[0], block, work, frequencies)
+        _cost_slopes(frequencies, inverse_steps, scale)
+        if is_intra:
+            frequencies[0, :channels] = _ZERO  # The mean is predicted from neighbors.
+        _transform(bases[1], frequencies, work, block)
+        for i in range(side):
+            for j in range(side * channels):
+                slopes[b, i, j] += block[i, j]
 
 
 @device

@@ -164,7 +164,7 @@ def _encode_parser() -> argparse.ArgumentParser:
         "--profile", choices=sorted(EXPORT_PROFILES), help="default: web8 for H.264, else hq10"
     )
     parser.add_argument("--preset", help="encoder effort, such as fast or slow")
-    parser.add_argument("--b-frames", type=int, default=4, help="most consecutive B pictures")
+    parser.add_argument("--b-frames", type=int, default=8, help="most consecutive B pictures")
     parser.add_argument(
         "--no-fallback", action="store_true", help="fail where the encoder does not run"
     )

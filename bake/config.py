@@ -98,7 +98,7 @@ def _writable_schema(cls: type) -> DictConfig:
     """A schema of a frozen dataclass that Hydra may fill; the result is frozen again."""
 
     def thaw(node: DictConfig) -> DictConfig:
-        OmegaConf.set_readonly(node, False)
+        OmegaConf.set_readonly(node, value=False)
         for key in node:
             if OmegaConf.is_dict(node) and OmegaConf.is_dict(node[key]):
                 thaw(node[key])

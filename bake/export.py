@@ -56,7 +56,7 @@ EXPORT_PROFILES: Mapping[str, Profile] = {
     "hq10": Profile(PROFILES["hq10"], YUV420P10),
     "lossless": Profile(PROFILES["hq10"], YUV420P10, is_lossless=True),
 }
-"""``web8`` plays everywhere, ``hq10`` has the better quality per byte, ``lossless`` keeps codes."""
+"""``web8`` plays everywhere, ``hq10`` has four times finer codes, ``lossless`` keeps them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def export(
 
 
 def default_profile(encoder: str) -> str:
-    """The profile with the best quality per byte that the encoder's standard decodes everywhere."""
+    """The profile with the finest codes that hardware decodes for the encoder's standard."""
     return "web8" if encoder in {"libx264", "h264_nvenc"} else "hq10"
 
 
@@ -135,7 +135,7 @@ def find_profile(name: str) -> Profile:
     if name not in EXPORT_PROFILES:
         raise UnsupportedConfig(
             f"profile is {name!r}, expected one of {sorted(EXPORT_PROFILES)}; "
-            "web8 plays everywhere, hq10 has the better quality per byte"
+            "web8 plays everywhere, hq10 has finer codes"
         )
     return EXPORT_PROFILES[name]
 

@@ -11,7 +11,14 @@ import torch
 from torch import Tensor
 
 from bake import atlas_kernels as kernels
-from bake.losses import LossConfig, dct_basis, opacity_entropy, photometric, quantizer_step
+from bake.losses import (
+    LossConfig,
+    dct_basis,
+    opacity_entropy,
+    photometric,
+    quantizer_step,
+    transform_bits,
+)
 from bake.rays import RayBatch, TrainingRays
 from render.compiled import single_torch_thread
 from render.field import Field, FieldGeometry, make_field
@@ -73,7 +80,7 @@ class Shading:
 
 @dataclass(frozen=True, slots=True)
 class FitReport:
-    """The last quarter's mean squared error on useful rays, and estimated bits of the last step."""
+    """The last quarter's mean squared error on useful rays, and the atlas's estimated bits."""
 
     error: float
     bits: float
@@ -122,16 +129,15 @@ class AtlasTrainer:
         generator = torch.Generator().manual_seed(schedule.seed)
         adam = _FieldAdam(self._master, self.limits)
         errors: list[float] = []
-        bits = 0.0
         for iteration in range(schedule.iterations):
             factor = schedule.rates.final_factor ** (iteration / schedule.iterations)
             _set_rate(shading.optimizer, schedule.rates.network * factor)
             batch = rays.draw(schedule.rays, generator)
             errors.append(self._accumulate(batch, shading, block_loss.config))
-            extra, bits = block_loss.gradient(self._master)
+            extra = block_loss.gradient(self._master)
             adam.update(self._seen, self._slabs, extra, (schedule.rates, factor))
         tail = errors[-max(len(errors) // 4, 1) :]
-        return FitReport(float(np.mean(tail)), bits)
+        return FitReport(float(np.mean(tail)), block_loss.bits(self._master))
 
     def _accumulate(self, batch: RayBatch, shading: Shading, config: LossConfig) -> float:
         """Adds one batch's gradients to the slabs and steps the network; the squared error."""
@@ -154,35 +160,58 @@ class BlockLoss:
         self.config = config
         self._side = block_side
         self._previous = previous
+        self._extra: Field | None = None
         basis = dct_basis(block_side).numpy()
         self._bases = np.ascontiguousarray(np.stack([basis, basis.T]))
         step = quantizer_step(config.target_qp) / 255
         self._steps = (2 * limits.density * step, 2 * limits.feature * step)
 
-    def gradient(self, field: Field) -> tuple[Field | None, float]:
-        """The gradient as a field-shaped pair, or None when every weight is 0; estimated bits."""
+    def gradient(self, field: Field) -> Field | None:
+        """The gradient as a pair shaped like the field, or None when every weight is 0.
+
+        The pair is this object's own and overwritten by the next call.
+        """
+        active = self._weights
+        if not any(active):
+            return None
+        if self._extra is None:
+            shaped = (torch.empty_like(field.density), torch.empty_like(field.features))
+            self._extra = Field(field.geometry, *shaped, field.step)
+        self._extra.density.zero_()
+        self._extra.features.zero_()
+        count = field.density.numel() + field.features.numel()
+        for part, step in enumerate(self._steps):
+            blocks, slopes = (_blocks(f, part, self._side) for f in (field, self._extra))
+            before = self._before(blocks, part)
+            self._add(blocks, before, slopes, (*(w / count for w in active), step))
+        return self._extra
+
+    def bits(self, field: Field) -> float:
+        """Estimated bits of the whole atlas or, within a group, of its change."""
+        total = 0.0
+        for part, step in enumerate(self._steps):
+            blocks = _blocks(field, part, self._side)
+            shape = (-1, self._side, self._side, blocks.shape[2])
+            previous = torch.from_numpy(self._before(blocks, part)).view(shape)
+            cost = transform_bits(
+                torch.from_numpy(blocks).view(shape),
+                None if self._previous is None else previous,
+                torch.full((blocks.shape[2],), step),
+            )
+            total += cost.item() * blocks.size
+        return total
+
+    @property
+    def _weights(self) -> tuple[float, float, float]:
+        """Spatial, temporal and per-bit weight of this frame."""
         config = self.config
         if self._previous is None:
-            active = (config.spatial, 0.0, config.intra_bits)
-        else:
-            active = (config.spatial, config.temporal, config.inter_bits)
-        if not any(active):
-            return None, 0.0
-        extra = Field(
-            field.geometry,
-            torch.zeros_like(field.density),
-            torch.zeros_like(field.features),
-            field.step,
-        )
-        count = field.density.numel() + field.features.numel()
-        bits = 0.0
-        for part, step in enumerate(self._steps):
-            blocks, slopes = (_blocks(f, part, self._side) for f in (field, extra))
-            before = (
-                blocks[:0] if self._previous is None else _blocks(self._previous, part, self._side)
-            )
-            bits += self._add(blocks, before, slopes, (*(w / count for w in active), step))
-        return extra, bits
+            return config.spatial, 0.0, config.intra_bits
+        return config.spatial, config.temporal, config.inter_bits
+
+    def _before(self, blocks: kernels.FloatArray, part: int) -> kernels.FloatArray:
+        """The previous frame's blocks, or none."""
+        return blocks[:0] if self._previous is None else _blocks(self._previous, part, self._side)
 
     def _add(
         self,
@@ -190,20 +219,18 @@ class BlockLoss:
         before: kernels.FloatArray,
         slopes: kernels.FloatArray,
         weights: tuple[float, ...],
-    ) -> float:
+    ) -> None:
         """Adds the weighted gradients of one part, density or features."""
         spatial, temporal, per_bit, step = weights
         if spatial:
             kernels.add_spatial_variation(blocks, self._side, np.float32(spatial), slopes)
         if temporal:
             kernels.add_temporal_difference(blocks, before, np.float32(temporal), slopes)
-        if not per_bit:
-            return 0.0
-        inverse = np.full(blocks.shape[2], 1 / step, np.float32)
-        scale = np.float32(per_bit)
-        return float(
-            kernels.add_transform_bits(blocks, before, inverse, self._bases, scale, slopes)
-        )
+        if per_bit:
+            inverse = np.full(blocks.shape[2], 1 / step, np.float32)
+            kernels.add_transform_bits(
+                blocks, before, inverse, self._bases, np.float32(per_bit), slopes
+            )
 
 
 class _FieldAdam:

@@ -18,6 +18,7 @@ from benchmarks.evaluate import (
     evaluate,
     open_baked_capture,
 )
+from benchmarks.march_benchmark import MarchPlan, run_march_benchmark
 from benchmarks.provenance import environment
 from benchmarks.report import (
     aligned,
@@ -60,7 +61,7 @@ def evaluate_package(argv: Sequence[str] | None = None) -> int:
 def benchmark(argv: Sequence[str] | None = None) -> int:
     """Entry point of ``benchmark``; returns the exit code."""
     arguments = _benchmark_parser().parse_args(_words(argv))
-    return _run(lambda: _benchmark_decode(arguments))
+    return _run(lambda: arguments.work(arguments))
 
 
 def demo(argv: Sequence[str] | None = None) -> int:
@@ -156,6 +157,25 @@ def _benchmark_decode(arguments: argparse.Namespace) -> None:
     say(report.note if ratio is None else f"luma / ffmpeg: {ratio:.2f} ({report.note})")
 
 
+def _benchmark_march(arguments: argparse.Namespace) -> None:
+    scene = open_package_for_use(arguments.package)
+    _prepare(arguments.json)
+    report = run_march_benchmark(scene, MarchPlan(arguments.rays, arguments.repeats))
+    record = {
+        "format": "videorf-march-benchmark",
+        "version": 1,
+        **describe_package(scene),
+        **report.to_json(),
+        **describe_environment(environment()),
+    }
+    if arguments.json:
+        write_json(arguments.json, record)
+    say(
+        f"compiled {record['compiled_rays_per_s']:.0f} rays/s, torch "
+        f"{record['reference_rays_per_s']:.0f} rays/s, forward and backward: {report.ratio:.1f}x"
+    )
+
+
 def _prepare(path: Path | None) -> None:
     """Find out before the work, not after it, whether its result can be written."""
     if path is None:
@@ -213,6 +233,7 @@ def _benchmark_parser() -> argparse.ArgumentParser:
         epilog=_BENCHMARK_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    decode.set_defaults(work=_benchmark_decode)
     decode.add_argument("package", type=Path, metavar="PACKAGE", help="folder or .vrf file")
     decode.add_argument("--device", default="cpu", metavar="D", help="cpu (default) or cuda")
     decode.add_argument(
@@ -230,7 +251,16 @@ def _benchmark_parser() -> argparse.ArgumentParser:
         help="least duration of a repeat; short packages loop, default 1",
     )
     decode.add_argument("--json", type=Path, metavar="FILE", help="write all numbers here")
+    _add_march(verbs.add_parser("march", help="the compiled march beside its plain torch twin"))
     return parser
+
+
+def _add_march(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(work=_benchmark_march)
+    parser.add_argument("package", type=Path, metavar="PACKAGE", help="folder or .vrf file")
+    parser.add_argument("--rays", type=_positive, default=4096, metavar="N", help="default 4096")
+    parser.add_argument("--repeats", type=_positive, default=5, metavar="N", help="default 5")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers here")
 
 
 def _demo_parser() -> argparse.ArgumentParser:

@@ -20,6 +20,14 @@ from torch import Tensor
 from render import march_kernels as kernels
 from render.cameras import Rays
 from render.field import Field
+from render.march_types import (
+    MIN_ALPHA,
+    MIN_TRANSMITTANCE,
+    FieldArrays,
+    RayArrays,
+    RayGradients,
+    RayResults,
+)
 
 # How many gradient buffers the backward pass fills in parallel; part of the result's definition
 # (floating-point sums depend on it), so it is a constant and not the thread count.
@@ -52,16 +60,16 @@ def march(field: Field, rays: Rays) -> MarchResult:
     return MarchResult(features, transmittance, distance)
 
 
-def ray_arrays(rays: Rays) -> kernels.RayArrays:
+def ray_arrays(rays: Rays) -> RayArrays:
     """Views of grid-space rays as the kernels take them."""
-    return kernels.RayArrays(rays.origins.numpy(), rays.directions.numpy())
+    return RayArrays(rays.origins.numpy(), rays.directions.numpy())
 
 
-def field_arrays(field: Field) -> kernels.FieldArrays:
+def field_arrays(field: Field) -> FieldArrays:
     """Views of a CPU field as the kernels take it; writing to the tensors changes the views."""
     geometry = field.geometry
     density, features = field.density.detach().numpy(), field.features.detach().numpy()
-    return kernels.FieldArrays(geometry.cells, geometry.corners, density, features)
+    return FieldArrays(geometry.cells, geometry.corners, density, features)
 
 
 def march_forward(field: Field, grid_rays: Rays) -> MarchResult:
@@ -73,9 +81,7 @@ def march_forward(field: Field, grid_rays: Rays) -> MarchResult:
         field_arrays(field),
         np.float32(field.step),
         SLAB_COUNT,
-        kernels.RayResults(
-            result.features.numpy(), result.transmittance.numpy(), result.distance.numpy()
-        ),
+        RayResults(result.features.numpy(), result.transmittance.numpy(), result.distance.numpy()),
     )
     return result
 
@@ -112,7 +118,7 @@ def march_backward(
     ``gradients`` are the loss gradients with respect to the result's features and transmittance.
     """
     d_features, d_transmittance = gradients
-    given = kernels.RayGradients(
+    given = RayGradients(
         result.features.detach().numpy(),
         result.transmittance.detach().numpy(),
         d_features.contiguous().numpy(),
@@ -191,9 +197,9 @@ def march_reference(field: Field, rays: Rays) -> MarchResult:
     fraction = positions[ray, sample] - base[ray, sample]
     density, features = _interpolate(field, cell[ray, sample], fraction)
     through = torch.exp(-torch.nn.functional.softplus(density) * field.step)
-    alpha = (1 - through) * (1 - through >= float(kernels.MIN_ALPHA))
+    alpha = (1 - through) * (1 - through >= float(MIN_ALPHA))
     dense = torch.zeros_like(distances).index_put((ray, sample), alpha)
-    dense = dense * (_transmittance(dense)[:, :-1] >= float(kernels.MIN_TRANSMITTANCE))
+    dense = dense * (_transmittance(dense)[:, :-1] >= float(MIN_TRANSMITTANCE))
     left = _transmittance(dense)
     weights = left[:, :-1] * dense
     weighted = weights[ray, sample][:, None] * features

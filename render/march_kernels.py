@@ -11,88 +11,27 @@ scheduling.
 """
 
 import math
-from typing import NamedTuple
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from render.compiled import device, kernel
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int32]
-Corners = tuple[int, int, int, int, int, int, int, int]
-Weights = tuple[
-    np.float32, np.float32, np.float32, np.float32, np.float32, np.float32, np.float32, np.float32
-]
-
-# A sample with less alpha than this is skipped before its features are fetched. Every renderer
-# applies the same rule (DVGO's fast_color_thres has the same value).
-MIN_ALPHA = np.float32(1e-4)
-
-# Larger densities before activation overflow exp in float32.
-MAX_DENSITY = np.float32(80)
-
-# A ray stops once less than this share of its light is left (recalled player setting, unverified).
-MIN_TRANSMITTANCE = np.float32(1e-3)
+from render.march_types import (
+    MAX_DENSITY,
+    MIN_ALPHA,
+    MIN_TRANSMITTANCE,
+    Corners,
+    FieldArrays,
+    FloatArray,
+    IntArray,
+    MarchedRay,
+    RayArrays,
+    RayGradients,
+    RayResults,
+    Weights,
+)
 
 _ZERO, _HALF, _ONE, _FAR = np.float32(0), np.float32(0.5), np.float32(1), np.float32(1e30)
-
-
-class RayArrays(NamedTuple):
-    """Rays in grid units: float32 origins and unit directions, both (rays, 3), contiguous."""
-
-    origins: FloatArray
-    directions: FloatArray
-
-
-class FieldArrays(NamedTuple):
-    """What a ray meets.
-
-    Attributes:
-        cells: int32 (x - 1, y - 1, z - 1); the number of an active cell, or minus the Chebyshev
-            distance in cells to the nearest active one.
-        corners: int32 (active cells, 8), texel of each corner (z fastest, then y, then x); a corner
-            without a texel points at the last row of the two arrays below.
-        density: float32 (texels + 1,), before activation.
-        features: float32 (texels + 1, channels), channels a multiple of four.
-    """
-
-    cells: IntArray
-    corners: IntArray
-    density: FloatArray
-    features: FloatArray
-
-
-class RayResults(NamedTuple):
-    """Per ray: accumulated features (rays, channels), transmittance and weighted distance."""
-
-    features: FloatArray
-    transmittance: FloatArray
-    distance: FloatArray
-
-
-class RayGradients(NamedTuple):
-    """Forward results and the loss gradients with respect to them, per ray."""
-
-    features: FloatArray
-    transmittance: FloatArray
-    d_features: FloatArray
-    d_transmittance: FloatArray
-
-
-class _Ray(NamedTuple):
-    """One ray, where it enters the grid, the step, and how many samples its lattice has."""
-
-    ox: np.float32
-    oy: np.float32
-    oz: np.float32
-    dx: np.float32
-    dy: np.float32
-    dz: np.float32
-    start: np.float32
-    step: np.float32
-    sample_count: int
 
 
 @device
@@ -114,7 +53,7 @@ def _slab(
 
 
 @device
-def _enter(rays: RayArrays, index: int, cells: IntArray, step: np.float32) -> _Ray:
+def _enter(rays: RayArrays, index: int, cells: IntArray, step: np.float32) -> MarchedRay:
     """The ray with its sample lattice: sample i sits at start + (i + 0.5) step."""
     ox, oy, oz = rays.origins[index, 0], rays.origins[index, 1], rays.origins[index, 2]
     dx, dy, dz = rays.directions[index, 0], rays.directions[index, 1], rays.directions[index, 2]
@@ -122,7 +61,7 @@ def _enter(rays: RayArrays, index: int, cells: IntArray, step: np.float32) -> _R
     near, far = _slab(near, far, oy, dy, np.float32(cells.shape[1]))
     near, far = _slab(near, far, oz, dz, np.float32(cells.shape[2]))
     count = math.floor((far - near) / step) if far > near else 0
-    return _Ray(ox, oy, oz, dx, dy, dz, near, step, count)
+    return MarchedRay(ox, oy, oz, dx, dy, dz, near, step, count)
 
 
 @device
@@ -143,7 +82,7 @@ def _cell(coordinate: np.float32, count: int) -> int:
 
 @device
 def _next_sample(
-    ray: _Ray, index: int, cells: IntArray
+    ray: MarchedRay, index: int, cells: IntArray
 ) -> tuple[int, np.int32, np.float32, np.float32, np.float32]:
     """The first sample at or after ``index`` in an active cell: its index, cell and position in it.
 
@@ -192,16 +131,8 @@ def _blend_channel(features: FloatArray, k: Corners, w: Weights, c: int) -> np.f
 @device
 def _corners(table: IntArray, cell: np.int32) -> Corners:
     """The eight texels of a cell as a tuple, so that they stay in registers."""
-    return (
-        table[cell, 0],
-        table[cell, 1],
-        table[cell, 2],
-        table[cell, 3],
-        table[cell, 4],
-        table[cell, 5],
-        table[cell, 6],
-        table[cell, 7],
-    )
+    row = table[cell]
+    return row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7]
 
 
 @device
@@ -213,8 +144,10 @@ def _pass_through(density: np.float32, step: np.float32) -> tuple[np.float32, np
 
 
 @device
-def _march_ray(ray: _Ray, field: FieldArrays, into: FloatArray) -> tuple[np.float32, np.float32]:
-    """Adds one ray's weighted features to ``into``; returns transmittance and expected distance."""
+def _march_ray(
+    ray: MarchedRay, field: FieldArrays, into: FloatArray
+) -> tuple[np.float32, np.float32]:
+    """Adds one ray's weighted features to ``into``; returns transmittance and weighted distance."""
     left, distance, index = _ONE, _ZERO, 0
     while True:
         index, cell, x, y, z = _next_sample(ray, index, field.cells)
@@ -296,7 +229,7 @@ def _dot(features: FloatArray, k: Corners, w: Weights, gradient: FloatArray) -> 
 
 @device
 def _march_back(
-    ray: _Ray,
+    ray: MarchedRay,
     field: FieldArrays,
     gradient: FloatArray,
     total: np.float32,
@@ -350,7 +283,7 @@ def march_backward(
 
 
 @device
-def _weigh_ray(ray: _Ray, field: FieldArrays, into: FloatArray) -> np.float32:
+def _weigh_ray(ray: MarchedRay, field: FieldArrays, into: FloatArray) -> np.float32:
     """Raises ``into`` to the largest weight that this ray gives each texel."""
     left, index = _ONE, 0
     while True:

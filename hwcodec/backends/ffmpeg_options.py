@@ -77,6 +77,8 @@ def _x265(settings: EncoderSettings) -> dict[str, str]:
         "ref": gop.reference_count,
         "ipratio": gop.intra_ratio,
         "pbratio": gop.bidirectional_ratio,
+        # As above: fixed runs saved 5 % of the bytes on baked atlases.
+        "b-adapt": 0,
         # One frame at a time: the coded bytes then do not depend on the number of threads.
         "frame-threads": 1,
         "pools": settings.tuning.thread_count,

@@ -1,6 +1,5 @@
 """The compiled steps against automatic differentiation and torch's optimizer."""
 
-import math
 from collections.abc import Callable, Iterator
 
 import numba
@@ -59,7 +58,7 @@ def test_the_bit_gradient_agrees_with_automatic_differentiation(side, is_intra) 
     steps = torch.tensor([0.3, 0.5, 1.0], dtype=torch.float64)
     expected = autograd(lambda b: transform_bits(b, previous, steps), blocks, side)
     found = np.zeros_like(blocks)
-    bits = kernels.add_transform_bits(
+    kernels.add_transform_bits(
         blocks,
         before[:0] if is_intra else before,
         (1 / steps).float().numpy(),
@@ -67,9 +66,7 @@ def test_the_bit_gradient_agrees_with_automatic_differentiation(side, is_intra) 
         np.float32(1 / blocks.size),
         found,
     )
-    total = transform_bits(square(blocks, side), previous, steps).item() * blocks.size
     # Two transforms of up to 32 float32 products, each good to 6e-8 of the largest.
-    assert bits == pytest.approx(total, rel=1e-5)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
@@ -180,7 +177,7 @@ def updated(threads: int) -> list[bytes]:
     blocks, before = random_blocks(8, count=37), random_blocks(8, seed=1, count=37)
     gradient = np.zeros_like(blocks)
     scale = np.float32(0.01)
-    bits = kernels.add_transform_bits(
+    kernels.add_transform_bits(
         blocks, before, np.full(3, 3, np.float32), bases_of(8), scale, gradient
     )
     kernels.add_spatial_variation(blocks, 8, scale, gradient)
@@ -191,7 +188,6 @@ def updated(threads: int) -> list[bytes]:
         slabs = random_array(2, blocks.size, seed=count)
         step = adam_step(count, rounding=0.01)
         kernels.adam_update(master, seen, moments, slabs, gradient.reshape(-1), step)
-    assert math.isfinite(bits)
     return [a.tobytes() for a in (gradient, master, seen, moments.first, moments.second)]
 
 
