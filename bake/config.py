@@ -3,6 +3,7 @@
 A preset is a YAML file under ``configs/preset``; command-line overrides follow Hydra's grammar.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -90,7 +91,9 @@ def _quote(override: str) -> str:
     key, separator, value = override.partition("=")
     if not separator or key not in _LITERAL_KEYS or value[:1] in {"'", '"'}:
         return override
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    # Hydra takes a backslash as itself unless a quote follows.
+    escaped = re.sub(r"(\\*)'", lambda found: found[1] * 2 + "\\'", value)
+    escaped = re.sub(r"(\\+)$", lambda found: found[1] * 2, escaped)
     return f"{key}='{escaped}'"
 
 

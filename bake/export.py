@@ -18,6 +18,7 @@ from hwcodec import (
     Codec,
     CodeRange,
     ConstantQp,
+    ConstantQuality,
     EncoderChoice,
     EncoderSettings,
     GopStructure,
@@ -30,6 +31,7 @@ from hwcodec import (
     Quantizer,
     RateControl,
     StreamContent,
+    TargetBitrate,
     Tuning,
     UnsupportedConfig,
     choose_encoder,
@@ -115,7 +117,7 @@ def export(
         report.advance(
             f"{bitstream.size_bytes / span.frame_count / 1024:.1f} KiB/frame of pictures"
         )
-    record = _scene_record(sequence, tuple(groups), profile_name)
+    record = _scene_record(sequence, tuple(groups), (profile_name, _rate_text(options, profile)))
     content = PackageContent(record.to_json(), blobs, streams)
     write_package(out, content, overwrite=overwrite)
     return choice
@@ -187,7 +189,23 @@ def _settings(
     return EncoderSettings(choice.encoder, geometry, rate, options.gop, options.tuning)
 
 
-def _scene_record(sequence: BakedSequence, groups: tuple[Group, ...], profile: str) -> SceneRecord:
+def _rate_text(options: ExportOptions, profile: Profile) -> str:
+    """What decided the quality, in words."""
+    if profile.is_lossless or options.encoder == "raw":
+        return "lossless"
+    match options.rate:
+        case ConstantQp(qp=qp):
+            return f"qp {qp}"
+        case ConstantQuality(crf=crf):
+            return f"crf {crf:g}"
+        case TargetBitrate(bits_per_second=rate):
+            return f"{rate} bit/s"
+    return "lossless"
+
+
+def _scene_record(
+    sequence: BakedSequence, groups: tuple[Group, ...], words: tuple[str, str]
+) -> SceneRecord:
     settings, capture = sequence.settings, sequence.provenance["config"]["capture"]
     return SceneRecord(
         grid=sequence.grid,
@@ -197,7 +215,8 @@ def _scene_record(sequence: BakedSequence, groups: tuple[Group, ...], profile: s
         shading=sequence.shading,
         groups=groups,
         frame_rate=sequence.frame_rate,
-        profile=profile,
+        profile=words[0],
+        rate=words[1],
         capture=CaptureRecord(
             str(sequence.provenance["capture"]),
             float(capture["scale"]),

@@ -45,6 +45,7 @@ def describe_package(scene: BakedScene) -> dict[str, Any]:
         "package": scene.package.path.name,
         **{name: stream[name] for name in names},
         "profile": scene.record.profile,
+        "rate": scene.record.rate,
         "picture_size": [stream["width"], stream["height"]],
         "bit_depth": stream["bit_depth"],
         "frame_rate": str(scene.record.frame_rate),

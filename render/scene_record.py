@@ -80,7 +80,10 @@ class CaptureRecord:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneRecord:
-    """Everything a player must know beside the pictures, the occupancy bits and the weights."""
+    """Everything a player must know beside the pictures, the occupancy bits and the weights.
+
+    ``rate`` tells people how the pictures were coded, such as ``qp 24``; a player ignores it.
+    """
 
     grid: VoxelGrid
     constants: FieldConstants
@@ -89,6 +92,7 @@ class SceneRecord:
     frame_rate: Fraction
     profile: str
     capture: CaptureRecord
+    rate: str = ""
 
     @property
     def frame_count(self) -> int:
@@ -115,6 +119,7 @@ class SceneRecord:
             },
             "frame_rate": [self.frame_rate.numerator, self.frame_rate.denominator],
             "profile": self.profile,
+            "rate": self.rate,
             "capture": {
                 "name": self.capture.name,
                 "scale": self.capture.scale,
@@ -177,6 +182,7 @@ def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
         "groups": tuple(_group(group) for group in record["groups"]),
         "frame_rate": Fraction(*record["frame_rate"]),
         "profile": str(record["profile"]),
+        "rate": str(record.get("rate", "")),
         "capture": CaptureRecord(
             str(capture["name"]),
             float(capture["scale"]),
