@@ -1,6 +1,6 @@
 """Adaptive grouping: the longest runs of frames whose union occupancy fits one atlas."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bake.errors import CapacityError
@@ -43,7 +43,7 @@ class GroupPlan:
 
 
 def plan_groups(
-    occupancies: Sequence[OccupancyGrid], config: GroupingConfig
+    occupancies: Iterable[OccupancyGrid], config: GroupingConfig
 ) -> tuple[GroupPlan, ...]:
     """Cut the sequence greedily, left to right, into the longest groups within the limits.
 

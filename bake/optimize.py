@@ -53,6 +53,7 @@ class OptimizeConfig:
         density_range, feature_range: limits of texel values, which are also the codec's range.
         levels: steps of the simulated quantizer; 0 turns it off.
         initial_density: density before activation of a vertex without history.
+        lifted_density: least density that a vertex of a frame's occupancy starts the frame with.
 
     Raises:
         ValueError: if a number cannot work.
@@ -68,11 +69,12 @@ class OptimizeConfig:
     feature_rate: float = 0.05
     network_rate: float = 5e-3
     final_factor: float = 0.1
-    later_factor: float = 0.5
+    later_factor: float = 1.5
     density_range: float = 8.0
     feature_range: float = 4.0
     levels: int = 219
     initial_density: float = -3.0
+    lifted_density: float = -4.0
 
     def __post_init__(self) -> None:
         """Refuse settings that would train nothing or diverge at once."""
@@ -83,10 +85,11 @@ class OptimizeConfig:
         factors = (self.final_factor, self.later_factor, self.density_range, self.feature_range)
         if min(*sizes, *factors) <= 0:
             raise ValueError(f"{self} needs positive rates, factors, ranges and step")
-        if abs(self.initial_density) > self.density_range:
+        starts = (self.initial_density, self.lifted_density)
+        if max(abs(start) for start in starts) > self.density_range:
             raise ValueError(
-                f"initial_density is {self.initial_density}, expected within the density range "
-                f"of {self.density_range}"
+                f"initial_density and lifted_density are {starts}, expected within the density "
+                f"range of {self.density_range}"
             )
 
     @property
@@ -140,12 +143,18 @@ class SequenceOptimizer:
         self._useful: dict[int, Tensor] = {}
         self._cameras: dict[int, Camera] = {}
 
-    def first(self, scene: GroupScene, views: FrameViews) -> FrameResult:
-        """The first frame of the sequence, and the network that all frames will share."""
+    def first(
+        self, scene: GroupScene, views: FrameViews, occupancy: OccupancyGrid | None = None
+    ) -> FrameResult:
+        """The first frame of the sequence, and the network that all frames will share.
+
+        ``occupancy`` is the frame's own, within the group's union; see `adapt_density`.
+        """
         network = _new_network(self._shading.shape, self._seed)
         optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99))
         shading = Shading(network, self._background, optimizer)
         start = fresh_texels(scene.mapping, self._config, self._shading.feature_count, self._seed)
+        start = adapt_density(start, scene.mapping, occupancy, self._config)
         schedule = self._schedule(self._config.first_iterations, 0)
         result = self._fit(scene, views, (start, None), (shading, schedule))
         return FrameResult(result[0], round_weights(network), result[1])
@@ -163,7 +172,8 @@ class SequenceOptimizer:
         previous = None if is_new else scene.field(start.texels, self._config)
         shading = Shading(network, self._background)
         schedule = self._schedule(iterations, start.frame_index)
-        texels, report = self._fit(scene, views, (start.texels, previous), (shading, schedule))
+        begin = adapt_density(start.texels, scene.mapping, start.occupancy, self._config)
+        texels, report = self._fit(scene, views, (begin, previous), (shading, schedule))
         return FrameResult(texels, network, report)
 
     def _schedule(self, iterations: int, frame_index: int) -> Schedule:
@@ -217,11 +227,19 @@ class SequenceOptimizer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameStart:
-    """Where a later frame begins: its index, texel values, and whether its group begins with it."""
+    """Where a later frame begins.
+
+    Attributes:
+        frame_index: the frame to be trained.
+        texels: values of the frame before, (texel_count, channels).
+        is_group_start: whether its group begins with it.
+        occupancy: the frame's own, within the group's union, if it is known.
+    """
 
     frame_index: int
     texels: Tensor
     is_group_start: bool
+    occupancy: OccupancyGrid | None = None
 
 
 def fresh_texels(
@@ -232,6 +250,28 @@ def fresh_texels(
     texels = torch.randn(mapping.texel_count, 1 + feature_count, generator=generator) * 0.01
     texels[:, 0] = config.initial_density
     return texels
+
+
+def adapt_density(
+    texels: Tensor,
+    mapping: MappingTable,
+    occupancy: OccupancyGrid | None,
+    config: OptimizeConfig,
+) -> Tensor:
+    """Texels of the frame before, made ready for where this frame's matter can be.
+
+    Vertices outside the frame's own occupancy start empty; inside it, density starts no lower than
+    ``lifted_density``, because a vertex that is as empty as can be takes too many steps to fill
+    when something moves into it. Without an occupancy nothing changes.
+    """
+    if occupancy is None:
+        return texels
+    inside = torch.from_numpy(occupancy.vertices[tuple(mapping.vertices.T)])
+    rows = torch.from_numpy(mapping.texels).long()
+    density = texels[rows, 0].clamp_min(config.lifted_density)
+    adapted = texels.clone()
+    adapted[rows, 0] = torch.where(inside, density, config.limits.empty_density)
+    return adapted
 
 
 def carry_texels(

@@ -95,17 +95,15 @@ class Bake:
         self._store.discard_unused()
         return sequence
 
-    def _occupancies(self) -> list[OccupancyGrid]:
-        """Stage 1 for every frame."""
+    def _occupancies(self) -> Iterator[OccupancyGrid]:
+        """Stage 1 for every frame, one at a time: of a long sequence only unions are kept."""
         self._progress.start("occupancy", self._capture.frame_count)
-        found: list[OccupancyGrid] = []
         for index in range(self._capture.frame_count):
-            found.append(self._occupancy(index))
-            self._progress.advance(f"frame {index}: {found[-1].count} vertices")
-        return found
+            found = self._occupancy(index, self._read(index))
+            self._progress.advance(f"frame {index}: {found.count} vertices")
+            yield found
 
-    def _occupancy(self, index: int) -> OccupancyGrid:
-        views = self._read(index)
+    def _occupancy(self, index: int, views: FrameViews) -> OccupancyGrid:
         config = self._config
         key = make_key("occupancy", self._digests[index], self._grid, config.coarse, config.seed)
         name = f"occupancy/frame{index:05d}"
@@ -149,7 +147,8 @@ class Bake:
         """One frame's atlas, from the store or by training."""
         (plan, scene), (last, network) = group, before
         views = self._read(index)
-        key = self._atlas_key(plan, index, last)
+        occupancy = self._occupancy(index, views)
+        key = self._atlas_key(plan, (index, occupancy), last)
         name = f"atlas/frame{index:05d}"
         stored = self._store.read_array(name, key)
         weights = self._store.read("shading/network", key) if last is None else b""
@@ -161,7 +160,7 @@ class Bake:
                 network = (read, self._relative("shading/network", key, "bin"))
             message = "resumed"
         else:
-            result = self._train_frame(optimizer, scene, (index, views), before)
+            result = self._train_frame(optimizer, scene, (index, views, occupancy), before)
             texels = result.texels
             if last is None:
                 network = (result.network, self._relative("shading/network", key, "bin"))
@@ -177,24 +176,27 @@ class Bake:
         self,
         optimizer: SequenceOptimizer,
         scene: GroupScene,
-        frame: tuple[int, FrameViews],
+        frame: tuple[int, FrameViews, OccupancyGrid],
         before: tuple[_Atlas | None, tuple[ShadingMlp, str] | None],
     ) -> FrameResult:
-        (index, views), (last, network) = frame, before
+        (index, views, occupancy), (last, network) = frame, before
         if last is None or network is None:
-            return optimizer.first(scene, views)
+            return optimizer.first(scene, views, occupancy)
         is_group_start = index not in last.plan.frames
         texels = last.texels.float()
         if is_group_start:
             texels = carry_texels((last.mapping, texels), scene.mapping, self._config.optimize)
-        return optimizer.next(scene, views, FrameStart(index, texels, is_group_start), network[0])
+        start = FrameStart(index, texels, is_group_start, occupancy)
+        return optimizer.next(scene, views, start, network[0])
 
-    def _atlas_key(self, plan: GroupPlan, index: int, last: _Atlas | None) -> str:
-        config = self._config
+    def _atlas_key(
+        self, plan: GroupPlan, frame: tuple[int, OccupancyGrid], last: _Atlas | None
+    ) -> str:
+        config, (index, occupancy) = self._config, frame
         return make_key(
             "atlas",
             last.key if last else "",
-            digest_arrays([plan.occupancy.vertices]),
+            digest_arrays([plan.occupancy.vertices, occupancy.vertices]),
             self._digests[index],
             (self._grid, config.optimize, config.losses, config.shading, config.seed),
             index in plan.frames and index == plan.first_frame,

@@ -50,7 +50,7 @@ class DemoPlan:
 
     out: Path = Path("videorf-demo")
     frame_count: int = 6
-    size: int = 192
+    size: int = 224
 
     @property
     def config(self) -> BakeConfig:
@@ -61,10 +61,13 @@ class DemoPlan:
         """
         return BakeConfig(
             capture=CaptureOptions(f"procedural:{self.frame_count}:{self.size}"),
-            resolution=max(self.size * 3 // 8, 8),
+            resolution=max(self.size * 7 // 16, 8),
             coarse=CoarseConfig(resolution=max(self.size // 4, 8), iterations=50),
             optimize=OptimizeConfig(
-                first_iterations=300, group_iterations=200, iterations=120, later_factor=1.0
+                first_iterations=350,
+                group_iterations=200,
+                iterations=120,
+                feature_range=2.5,
             ),
             losses=LossConfig(intra_bits=1e-3, inter_bits=1e-3),
             shading=ShadingConfig(feature_count=8, width=32),

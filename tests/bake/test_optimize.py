@@ -206,3 +206,22 @@ def test_the_limits_are_those_of_the_configuration() -> None:
 def test_settings_that_cannot_train_are_refused(change, message) -> None:
     with pytest.raises(ValueError, match=message):
         replace(CONFIG, **change)
+
+
+def test_a_frame_starts_empty_outside_its_occupancy_and_lifted_inside(scene) -> None:
+    mapping = scene.mapping
+    bits = np.zeros(mapping.texel_of_vertex.shape, np.bool_)
+    half = mapping.vertices[: len(mapping.vertices) // 2]
+    bits[tuple(half.T)] = True
+    config = OptimizeConfig(density_range=6.0, lifted_density=-2.0)
+    texels = torch.full((mapping.texel_count, 3), -5.0)
+    texels[int(mapping.texels[0]), 0] = 4.0
+    grid = scene.geometry.grid
+    adapted = adapt_density(texels, mapping, OccupancyGrid(grid, bits), config)
+    inside = torch.from_numpy(mapping.texels[: len(half)]).long()
+    outside = torch.from_numpy(mapping.texels[len(half) :]).long()
+    assert adapted[inside[0], 0] == 4
+    assert (adapted[inside[1:], 0] == -2).all()
+    assert (adapted[outside, 0] == -6).all()
+    assert torch.equal(adapted[:, 1:], texels[:, 1:])
+    assert torch.equal(adapt_density(texels, mapping, None, config), texels)
