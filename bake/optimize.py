@@ -53,7 +53,7 @@ class OptimizeConfig:
         density_range, feature_range: limits of texel values, which are also the codec's range.
         levels: steps of the simulated quantizer; 0 turns it off.
         initial_density: density before activation of a vertex without history.
-        lifted_density: least density that a vertex of a frame's occupancy starts the frame with.
+        lifted_density: least density that a vertex starts with when it enters a frame's occupancy.
 
     Raises:
         ValueError: if a number cannot work.
@@ -69,12 +69,12 @@ class OptimizeConfig:
     feature_rate: float = 0.05
     network_rate: float = 5e-3
     final_factor: float = 0.1
-    later_factor: float = 1.5
+    later_factor: float = 1.0
     density_range: float = 8.0
     feature_range: float = 4.0
     levels: int = 219
     initial_density: float = -3.0
-    lifted_density: float = -4.0
+    lifted_density: float = -3.0
 
     def __post_init__(self) -> None:
         """Refuse settings that would train nothing or diverge at once."""
@@ -154,7 +154,8 @@ class SequenceOptimizer:
         optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99))
         shading = Shading(network, self._background, optimizer)
         start = fresh_texels(scene.mapping, self._config, self._shading.feature_count, self._seed)
-        start = adapt_density(start, scene.mapping, occupancy, self._config)
+        motion = None if occupancy is None else Motion(occupancy, occupancy)
+        start = adapt_density(start, scene.mapping, motion, self._config)
         schedule = self._schedule(self._config.first_iterations, 0)
         result = self._fit(scene, views, (start, None), (shading, schedule))
         return FrameResult(result[0], round_weights(network), result[1])
@@ -172,7 +173,7 @@ class SequenceOptimizer:
         previous = None if is_new else scene.field(start.texels, self._config)
         shading = Shading(network, self._background)
         schedule = self._schedule(iterations, start.frame_index)
-        begin = adapt_density(start.texels, scene.mapping, start.occupancy, self._config)
+        begin = adapt_density(start.texels, scene.mapping, start.motion, self._config)
         texels, report = self._fit(scene, views, (begin, previous), (shading, schedule))
         return FrameResult(texels, network, report)
 
@@ -226,6 +227,14 @@ class SequenceOptimizer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """A frame's own occupancy, within its group's union, and that of the frame before."""
+
+    occupancy: OccupancyGrid
+    before: OccupancyGrid
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FrameStart:
     """Where a later frame begins.
 
@@ -233,13 +242,13 @@ class FrameStart:
         frame_index: the frame to be trained.
         texels: values of the frame before, (texel_count, channels).
         is_group_start: whether its group begins with it.
-        occupancy: the frame's own, within the group's union, if it is known.
+        motion: its own occupancy and that of the frame before, if they are known.
     """
 
     frame_index: int
     texels: Tensor
     is_group_start: bool
-    occupancy: OccupancyGrid | None = None
+    motion: "Motion | None" = None
 
 
 def fresh_texels(
@@ -255,23 +264,29 @@ def fresh_texels(
 def adapt_density(
     texels: Tensor,
     mapping: MappingTable,
-    occupancy: OccupancyGrid | None,
+    motion: "Motion | None",
     config: OptimizeConfig,
 ) -> Tensor:
     """Texels of the frame before, made ready for where this frame's matter can be.
 
-    Vertices outside the frame's own occupancy start empty; inside it, density starts no lower than
-    ``lifted_density``, because a vertex that is as empty as can be takes too many steps to fill
-    when something moves into it. Without an occupancy nothing changes.
+    Vertices outside the frame's own occupancy start empty. Those that have just entered it start
+    no emptier than ``lifted_density``, because a vertex as empty as can be takes too many steps to
+    fill. All others keep their value, which is what costs an encoder nothing.
     """
-    if occupancy is None:
+    if motion is None:
         return texels
-    inside = torch.from_numpy(occupancy.vertices[tuple(mapping.vertices.T)])
+    inside, before = (_at(mapping, bits) for bits in (motion.occupancy, motion.before))
     rows = torch.from_numpy(mapping.texels).long()
-    density = texels[rows, 0].clamp_min(config.lifted_density)
+    density = texels[rows, 0]
+    lifted = torch.where(inside & ~before, density.clamp_min(config.lifted_density), density)
     adapted = texels.clone()
-    adapted[rows, 0] = torch.where(inside, density, config.limits.empty_density)
+    adapted[rows, 0] = torch.where(inside, lifted, config.limits.empty_density)
     return adapted
+
+
+def _at(mapping: MappingTable, occupancy: OccupancyGrid) -> Tensor:
+    """Occupancy bits of the mapped vertices, in Morton order."""
+    return torch.from_numpy(occupancy.vertices[tuple(mapping.vertices.T)])
 
 
 def carry_texels(

@@ -22,6 +22,7 @@ from bake.optimize import (
     FrameResult,
     FrameStart,
     GroupScene,
+    Motion,
     OptimizeConfig,
     SequenceOptimizer,
     ShadingConfig,
@@ -60,12 +61,13 @@ class BakeConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Atlas:
-    """The latest trained frame: its key, its group's mapping and its stored texels."""
+    """The latest trained frame: its key, its group's mapping, its stored texels and its own occupancy."""
 
     key: str
     plan: GroupPlan
     mapping: MappingTable
     texels: Tensor
+    occupancy: OccupancyGrid
 
 
 class Bake:
@@ -170,7 +172,7 @@ class Bake:
         if network is None:
             raise AssertionError("the first frame always brings the network")
         self._progress.advance(f"frame {index} (group at {plan.first_frame}): {message}")
-        return _Atlas(key, plan, scene.mapping, texels), network
+        return _Atlas(key, plan, scene.mapping, texels, occupancy), network
 
     def _train_frame(
         self,
@@ -186,7 +188,7 @@ class Bake:
         texels = last.texels.float()
         if is_group_start:
             texels = carry_texels((last.mapping, texels), scene.mapping, self._config.optimize)
-        start = FrameStart(index, texels, is_group_start, occupancy)
+        start = FrameStart(index, texels, is_group_start, Motion(occupancy, last.occupancy))
         return optimizer.next(scene, views, start, network[0])
 
     def _atlas_key(

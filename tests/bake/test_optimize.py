@@ -12,9 +12,11 @@ from bake.hull import visual_hull
 from bake.optimize import (
     FrameStart,
     GroupScene,
+    Motion,
     OptimizeConfig,
     SequenceOptimizer,
     ShadingConfig,
+    adapt_density,
     build_group,
     carry_texels,
     fresh_texels,
@@ -208,20 +210,22 @@ def test_settings_that_cannot_train_are_refused(change, message) -> None:
         replace(CONFIG, **change)
 
 
-def test_a_frame_starts_empty_outside_its_occupancy_and_lifted_inside(scene) -> None:
-    mapping = scene.mapping
-    bits = np.zeros(mapping.texel_of_vertex.shape, np.bool_)
-    half = mapping.vertices[: len(mapping.vertices) // 2]
-    bits[tuple(half.T)] = True
+def test_only_what_enters_or_leaves_the_occupancy_changes_its_density() -> None:
+    whole = random_occupancy(0)
+    mapping = build_mapping(whole, 4)
+    third = len(mapping.vertices) // 3
+    now, before = (np.zeros(whole.grid.shape, np.bool_) for _ in range(2))
+    now[tuple(mapping.vertices[: 2 * third].T)] = True
+    before[tuple(mapping.vertices[third:].T)] = True
+    motion = Motion(OccupancyGrid(whole.grid, now), OccupancyGrid(whole.grid, before))
     config = OptimizeConfig(density_range=6.0, lifted_density=-2.0)
     texels = torch.full((mapping.texel_count, 3), -5.0)
     texels[int(mapping.texels[0]), 0] = 4.0
-    grid = scene.geometry.grid
-    adapted = adapt_density(texels, mapping, OccupancyGrid(grid, bits), config)
-    inside = torch.from_numpy(mapping.texels[: len(half)]).long()
-    outside = torch.from_numpy(mapping.texels[len(half) :]).long()
-    assert adapted[inside[0], 0] == 4
-    assert (adapted[inside[1:], 0] == -2).all()
-    assert (adapted[outside, 0] == -6).all()
+    adapted = adapt_density(texels, mapping, motion, config)
+    rows = torch.from_numpy(mapping.texels).long()
+    assert adapted[rows[0], 0] == 4
+    assert (adapted[rows[1:third], 0] == -2).all()
+    assert (adapted[rows[third : 2 * third], 0] == -5).all()
+    assert (adapted[rows[2 * third :], 0] == -6).all()
     assert torch.equal(adapted[:, 1:], texels[:, 1:])
     assert torch.equal(adapt_density(texels, mapping, None, config), texels)
