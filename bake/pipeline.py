@@ -61,7 +61,7 @@ class BakeConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Atlas:
-    """The latest trained frame: its key, its group's mapping, its stored texels and its own occupancy."""
+    """The latest trained frame: its key, mapping, stored texels and own occupancy."""
 
     key: str
     plan: GroupPlan
