@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bake import atlas_kernels as kernels
+import bake.atlas_kernels as kernels
 from bake.losses import (
     LossConfig,
     dct_basis,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hwcodec import manifest as manifests
+import hwcodec.manifest as manifests
 from hwcodec.bitstream import demux, mux
 from hwcodec.errors import BitstreamError, ContainerError
 from hwcodec.files import PackageFiles, open_files, write_files

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from render import march_kernels as kernels
+import render.march_kernels as kernels
 from render.cameras import Rays
 from render.field import Field
 from render.march_types import (
