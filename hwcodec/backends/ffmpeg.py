@@ -8,7 +8,9 @@ comes back is compared with what was promised.
 import errno
 import io
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -91,8 +93,9 @@ class FfmpegBackend:
     def decode(self, bitstream: Bitstream, options: DecodeOptions) -> Iterator[Picture]:
         """Yield pictures as their planes leave the decoder, copied once."""
         seen = 0
+        frames = _frames(bitstream, options.thread_count)
         try:
-            for frame in _frames(bitstream, options.thread_count):
+            for frame in frames:
                 _check_frame(frame, bitstream.geometry, seen)
                 yield _picture(frame, bitstream, options)
                 seen += 1
@@ -101,6 +104,11 @@ class FfmpegBackend:
                 f"decoder gave up after {seen} of {len(bitstream.packets)} frames: {error}; "
                 "the stream is damaged, fetch or encode it again"
             ) from error
+        finally:
+            # Whoever stops early leaves threads at work that still need the interpreter's lock,
+            # and closing the decoder waits for them while holding it: a deadlock. So finish first.
+            with suppress(FFmpegError):
+                deque(frames, maxlen=0)
         if seen != len(bitstream.packets):
             raise BitstreamError(
                 f"decoder delivered {seen} frames, expected {len(bitstream.packets)}; "
