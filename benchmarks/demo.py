@@ -162,7 +162,7 @@ def _draw(plan: DemoPlan, capture: Capture) -> None:
 
 def _ending(plan: DemoPlan, bake_s: float, total_s: float) -> str:
     files = {
-        "web8, hq10": "the packages; render-view and the viewer open them",
+        "web8, hq10": "the packages; render-view opens them",
         "comparison.png": "truth, render and eightfold error of a held-out view",
         "orbit.mp4": "once around while time runs",
         "results.json": "every number",
