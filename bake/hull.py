@@ -74,4 +74,7 @@ def _carve(
                 u = (p[0, 0] * wx + p[0, 1] * wy + p[0, 2] * wz + p[0, 3]) / depth
                 v = (p[1, 0] * wx + p[1, 1] * wy + p[1, 2] * wz + p[1, 3]) / depth
                 if 0 <= u < columns and 0 <= v < rows:
-                    bits[x, y, z] = mask[int(v), int(u)] != 0
+                    # Unsigned, so that no test for a negative index is compiled: LLVM 22 tests
+                    # the signs of such a pair with an instruction that cannot name the upper
+                    # sixteen vector registers of AVX-512, and reads another register instead.
+                    bits[x, y, z] = mask[np.uint64(v), np.uint64(u)] != 0
