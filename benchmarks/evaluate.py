@@ -20,7 +20,7 @@ from bake.capture import Capture, CaptureOptions, View, open_capture
 from bake.progress import Progress, SilentProgress
 from bake.sequence import BakedSequence
 from benchmarks import metrics
-from hwcodec import Bitstream, decode
+from hwcodec import Bitstream, decode_all
 from render.cameras import Camera
 from render.field import Field, make_field
 from render.fragment import render_view
@@ -136,11 +136,11 @@ class Subject:
 
     def atlases(self, thread_count: int | None) -> Iterator[FeatureAtlas]:
         """Every atlas of the package, decoded in order."""
-        for group in self.scene.record.groups:
-            stream = self.bitstreams[group.stream]
-            for picture in decode(stream, thread_count=thread_count):
-                frame_index = group.first_frame + picture.pts
-                yield FeatureAtlas(frame_index, unpack_picture(group, picture))
+        groups = self.scene.record.groups
+        streams = [self.bitstreams[group.stream] for group in groups]
+        for number, picture in decode_all(streams, thread_count=thread_count, borrow=True):
+            group = groups[number]
+            yield FeatureAtlas(group.first_frame + picture.pts, unpack_picture(group, picture))
 
     def field_before_encoding(self, frame_index: int) -> Field | None:
         """The field of the texels as they were trained, or None without a bake."""

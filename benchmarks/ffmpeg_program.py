@@ -37,7 +37,7 @@ class FfmpegProgram:
         return found
 
     def startup_s(self, file: Path, thread_count: int | None) -> float:
-        """Seconds from start to end of a process that decodes one frame; median of some."""
+        """Median seconds from start to end of a process that decodes a file of one frame."""
         times = []
         for _ in range(_STARTUP_TRIALS):
             began = time.perf_counter()

@@ -7,7 +7,7 @@ Importing this package loads no codec library and touches no device.
 """
 
 from hwcodec.bitstream import demux, mux, split_gops
-from hwcodec.codec import decode, encode
+from hwcodec.codec import decode, decode_all, encode
 from hwcodec.container import (
     Package,
     PackageContent,
@@ -89,6 +89,7 @@ __all__ = [  # noqa: RUF022
     "choose_encoder",
     "codec_string",
     "decode",
+    "decode_all",
     "demux",
     "encode",
     "encoder_names",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby, islice
 
 import torch
 
@@ -45,24 +46,87 @@ def decode(
     device: str | torch.device = "cpu",
     thread_count: int | None = None,
     with_chroma: bool = False,
+    stop: int | None = None,
+    borrow: bool = False,
 ) -> Iterator[Picture]:
     """Yield the pictures in presentation order, ``pts`` 0 to count - 1, none missing.
 
     Each picture owns fresh tensors on ``device``. Only luma is delivered unless ``with_chroma``.
+    ``stop`` ends before that ``pts``; packets that only later pictures need are not decoded.
+    ``borrow`` saves a copy on the processor: planes may then be the decoder's own memory, which
+    stays as it is while the picture lives, but which later pictures are predicted from. Read it,
+    never write it.
 
     Raises:
         BitstreamError: if the bytes do not decode to what the bitstream claims; it may come after
             some pictures.
-        UnsupportedConfig: if ``thread_count`` or ``device`` is not usable.
+        UnsupportedConfig: if ``thread_count``, ``device`` or ``stop`` is not usable.
         BackendUnavailable: if no decoder is installed.
     """
+    _check_thread_count(thread_count)
+    options = DecodeOptions(_usable_device(device), thread_count, with_chroma, borrow)
+    check_packets(bitstream)
+    backend = load_decoder(bitstream.codec)
+    if stop is None:
+        return (picture for _, picture in backend.decode([bitstream], options))
+    if stop < 1:
+        raise UnsupportedConfig(f"stop is {stop}, expected at least 1, or None for all pictures")
+    pictures = backend.decode([_beginning(bitstream, stop)], options)
+    return (picture for _, picture in islice(pictures, stop))
+
+
+def decode_all(
+    bitstreams: Iterable[Bitstream],
+    *,
+    device: str | torch.device = "cpu",
+    thread_count: int | None = None,
+    borrow: bool = False,
+) -> Iterator[tuple[int, Picture]]:
+    """Yield (number of the bitstream, picture) of one bitstream after another, luma alone.
+
+    This is how a sequence plays: the decoder stays open from one bitstream to the next where codec,
+    header and size agree, and is opened anew where they do not. Bitstreams are asked for when their
+    turn comes. ``pts`` starts at 0 in each. ``borrow`` is explained at ``decode``.
+
+    Raises:
+        BitstreamError: if one of them does not decode to what it claims; it may come after some
+            pictures.
+        UnsupportedConfig: if ``thread_count`` or ``device`` is not usable.
+        BackendUnavailable: if a decoder is not installed.
+    """
+    _check_thread_count(thread_count)
+    options = DecodeOptions(_usable_device(device), thread_count, borrow=borrow)
+    return _decode_runs(bitstreams, options)
+
+
+def _decode_runs(
+    bitstreams: Iterable[Bitstream], options: DecodeOptions
+) -> Iterator[tuple[int, Picture]]:
+    """Hand over runs of bitstreams with one codec to the backend of that codec."""
+    first = 0
+    for codec, run in groupby(map(_checked, bitstreams), key=lambda stream: stream.codec):
+        number = -1
+        for number, picture in load_decoder(codec).decode(run, options):
+            yield first + number, picture
+        first += number + 1
+
+
+def _checked(bitstream: Bitstream) -> Bitstream:
+    check_packets(bitstream)
+    return bitstream
+
+
+def _beginning(bitstream: Bitstream, end: int) -> Bitstream:
+    """The packets up to the last one, in decoding order, that shows a frame before ``end``."""
+    needed = max(place for place, packet in enumerate(bitstream.packets) if packet.pts < end)
+    return replace(bitstream, packets=bitstream.packets[: needed + 1])
+
+
+def _check_thread_count(thread_count: int | None) -> None:
     if thread_count is not None and not 1 <= thread_count <= 64:
         raise UnsupportedConfig(
             f"thread_count is {thread_count}, expected 1 to 64, or None for the decoder's choice"
         )
-    check_packets(bitstream)
-    options = DecodeOptions(_usable_device(device), thread_count, with_chroma)
-    return load_decoder(bitstream.codec).decode(bitstream, options)
 
 
 def _usable_device(device: str | torch.device) -> str:

@@ -4,7 +4,7 @@ A backend is registered as ``"module:Class"``, so that importing this package lo
 library and touches no device.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
@@ -32,8 +32,13 @@ class Backend(Protocol):
     def encode(self, pictures: Sequence[Picture], settings: EncoderSettings) -> Bitstream:
         """Code pictures in presentation order into closed groups."""
 
-    def decode(self, bitstream: Bitstream, options: DecodeOptions) -> Iterator[Picture]:
-        """Yield pictures in presentation order, in fresh tensors."""
+    def decode(
+        self, streams: Iterable[Bitstream], options: DecodeOptions
+    ) -> Iterator[tuple[int, Picture]]:
+        """Yield (stream number, picture) in presentation order, in fresh tensors.
+
+        All streams are of one codec; keep the decoder from one to the next where they allow it.
+        """
 
 
 _TARGETS: dict[str, str] = {

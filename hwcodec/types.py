@@ -115,8 +115,9 @@ class Picture:
     """Integer codes of one frame as the codec sees them.
 
     ``planes`` holds the luma plane (rows, columns) alone, which for ``yuv420p`` means neutral
-    chroma, or every plane of the format. The picture owns its tensors: decoders hand out fresh
-    ones, so writing into them harms nobody. ``pts`` counts frames from the start of the bitstream.
+    chroma, or every plane of the format. The picture owns its tensors, so writing into them harms
+    nobody, unless they were borrowed from a decoder by request. ``pts`` counts frames from the
+    start of the bitstream.
     """
 
     planes: tuple[Tensor, ...]
@@ -271,11 +272,15 @@ class EncoderChoice:
 
 @dataclass(frozen=True, slots=True)
 class DecodeOptions:
-    """Where pictures go and how they get there; ``thread_count`` None lets the decoder decide."""
+    """Where pictures go and how they get there; ``thread_count`` None lets the decoder decide.
+
+    ``borrow`` allows pictures whose planes are the decoder's own memory: cheaper, never written.
+    """
 
     device: str = "cpu"
     thread_count: int | None = None
     with_chroma: bool = False
+    borrow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

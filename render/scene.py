@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hwcodec import Package, Picture, decode, open_package
+from hwcodec import Package, Picture, decode, decode_all, open_package
 from render.cameras import Camera
 from render.errors import SceneError
 from render.field import Field, FieldGeometry, build_geometry, make_field
@@ -108,25 +108,28 @@ class BakedScene:
             BitstreamError: if the stream is damaged.
         """
         bitstream = self.package.bitstream(group.stream)
-        pictures = decode(bitstream, device=device, thread_count=thread_count)
+        pictures = decode(bitstream, device=device, thread_count=thread_count, borrow=True)
         for picture in pictures:
             yield FeatureAtlas(group.first_frame + picture.pts, unpack_picture(group, picture))
 
     def all_atlases(self, *, device: str = "cpu") -> Iterator[FeatureAtlas]:
-        """Every atlas of the scene in order, decoded group by group."""
-        for group in self.record.groups:
-            yield from self.atlases(group, device=device)
+        """Every atlas of the scene in order; the decoder stays open between groups."""
+        groups = self.record.groups
+        streams = (self.package.bitstream(group.stream) for group in groups)
+        for number, picture in decode_all(streams, device=device, borrow=True):
+            group = groups[number]
+            yield FeatureAtlas(group.first_frame + picture.pts, unpack_picture(group, picture))
 
     def atlas(self, frame_index: int) -> FeatureAtlas:
-        """One frame's atlas; reads and decodes only its group.
+        """One frame's atlas; reads only its group and decodes what the frame needs of it.
 
         Raises:
             SceneError: if there is no such frame.
         """
-        for atlas in self.atlases(self.group_of(frame_index)):
-            if atlas.frame_index == frame_index:
-                return atlas
-        raise SceneError(f"the stream ends before frame {frame_index}; export the package again")
+        group = self.group_of(frame_index)
+        wanted = frame_index - group.first_frame
+        *_, picture = decode(self.package.bitstream(group.stream), stop=wanted + 1, borrow=True)
+        return FeatureAtlas(frame_index, unpack_picture(group, picture))
 
     def field(self, atlas: FeatureAtlas) -> Field:
         """The radiance field of a decoded atlas."""
@@ -178,7 +181,7 @@ class BakedScene:
 
 
 def unpack_picture(group: Group, picture: Picture) -> Tensor:
-    """Texel values (channels, rows, columns) of a decoded picture, on its device."""
+    """Texel values (channels, rows, columns) of a decoded picture, in memory of their own."""
     return group.quantizer.dequantize(group.layout.unpack(picture.luma))
 
 

@@ -8,9 +8,7 @@ comes back is compared with what was promised.
 import errno
 import io
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -27,6 +25,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hwcodec.backends.ffmpeg_frames import FULL_RANGE, FrameLedger
 from hwcodec.backends.ffmpeg_options import encoder_options
 from hwcodec.bitstream import demux
 from hwcodec.encoders import BUILTIN
@@ -45,15 +44,11 @@ from hwcodec.types import (
     EncoderSettings,
     Lossless,
     Picture,
-    PictureGeometry,
-    PixelFormat,
 )
 
 _DECODERS = {Codec.H264: "h264", Codec.HEVC: "hevc", Codec.AV1: "libdav1d"}
-_LIMITED_RANGE, _FULL_RANGE, _BT709 = 1, 2, 1
+_LIMITED_RANGE, _BT709 = 1, 1
 _FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-# FFmpeg calls full-range 4:2:0 at 8 bits yuvj420p for some codecs.
-_LAYOUTS = {8: {"yuv420p", "yuvj420p"}, 10: {"yuv420p10le"}}
 
 
 class FfmpegBackend:
@@ -90,30 +85,23 @@ class FfmpegBackend:
             ) from error
         return _tidy(demux(sink.getvalue()), settings, len(pictures))
 
-    def decode(self, bitstream: Bitstream, options: DecodeOptions) -> Iterator[Picture]:
-        """Yield pictures as their planes leave the decoder, copied once."""
-        seen = 0
-        frames = _frames(bitstream, options.thread_count)
-        try:
-            for frame in frames:
-                _check_frame(frame, bitstream.geometry, seen)
-                yield _picture(frame, bitstream, options)
-                seen += 1
-        except FFmpegError as error:
-            raise BitstreamError(
-                f"decoder gave up after {seen} of {len(bitstream.packets)} frames: {error}; "
-                "the stream is damaged, fetch or encode it again"
-            ) from error
-        finally:
-            # Whoever stops early leaves threads at work that still need the interpreter's lock,
-            # and closing the decoder waits for them while holding it: a deadlock. So finish first.
-            with suppress(FFmpegError):
-                deque(frames, maxlen=0)
-        if seen != len(bitstream.packets):
-            raise BitstreamError(
-                f"decoder delivered {seen} frames, expected {len(bitstream.packets)}; "
-                "the stream is damaged, fetch or encode it again"
-            )
+    def decode(
+        self, streams: Iterable[Bitstream], options: DecodeOptions
+    ) -> Iterator[tuple[int, Picture]]:
+        """Yield pictures as they leave the decoder, their planes copied once or borrowed.
+
+        A stream that continues the one before, with the same header and size, goes on in the same
+        open decoder: nothing is drained or built anew at its start.
+        """
+        session: _Session | None = None
+        for number, stream in enumerate(streams):
+            if session is None or not session.takes(stream):
+                if session is not None:
+                    yield from session.finish()
+                session = _Session(stream, options)
+            yield from session.feed(number, stream)
+        if session is not None:
+            yield from session.finish()
 
 
 @cache
@@ -146,7 +134,7 @@ def _open_encoder(container: Any, settings: EncoderSettings) -> Any:  # noqa: AN
     stream.pix_fmt = _pixel_layout(settings)
     context = stream.codec_context
     context.time_base = Fraction(rate.denominator, rate.numerator)
-    context.color_range = _FULL_RANGE
+    context.color_range = FULL_RANGE
     context.colorspace = context.color_primaries = context.color_trc = _BT709
     # PyAV's default is slice threading, which costs bytes.
     context.thread_type, context.thread_count = "FRAME", settings.tuning.thread_count
@@ -170,7 +158,7 @@ def _frame(picture: Picture, settings: EncoderSettings) -> Any:  # noqa: ANN401 
     frame = av.VideoFrame.from_dlpack(arranged, format=layout)
     frame.pts = picture.pts
     frame.time_base = 1 / settings.geometry.frame_rate
-    frame.color_range = _FULL_RANGE
+    frame.color_range = FULL_RANGE
     if settings.gop.length == 1:
         frame.pict_type = av.video.frame.PictureType.I
     return frame
@@ -217,45 +205,62 @@ def _tidy(bitstream: Bitstream, settings: EncoderSettings, count: int) -> Bitstr
     return bitstream
 
 
-def _frames(bitstream: Bitstream, thread_count: int | None) -> Iterator[Any]:
-    context: Any = av.CodecContext.create(_DECODERS[bitstream.codec], "r")
-    context.extradata = bitstream.extradata
-    context.thread_type = "AUTO"
-    context.thread_count = thread_count or 0
-    time_base = 1 / bitstream.frame_rate
-    for packet in bitstream.packets:
-        coded = av.Packet(packet.data)
-        coded.pts, coded.dts, coded.time_base = packet.pts, packet.dts, time_base
-        yield from context.decode(coded)
-    yield from context.decode(None)
+class _Session:
+    """One open decoder, fed with streams that continue each other."""
 
+    def __init__(self, first: Bitstream, options: DecodeOptions) -> None:
+        self._first = first
+        self._ledger = FrameLedger(first, options)
+        self._context: Any = av.CodecContext.create(_DECODERS[first.codec], "r")
+        self._context.extradata = first.extradata
+        self._context.thread_type = "AUTO"
+        self._context.thread_count = options.thread_count or 0
 
-def _check_frame(frame: Any, geometry: PictureGeometry, index: int) -> None:  # noqa: ANN401
-    layout = frame.format.name
-    got = (frame.pts, frame.width, frame.height, frame.color_range)
-    expected = (index, geometry.width, geometry.height, _FULL_RANGE)
-    if got != expected or layout not in _LAYOUTS[geometry.format.bit_depth] or frame.is_corrupt:
-        raise BitstreamError(
-            f"decoder delivered (frame, width, height, range) {got} as {layout}"
-            f"{', marked corrupt' if frame.is_corrupt else ''}, expected {expected} as "
-            f"{geometry.format.name} (range 2 is full); the stream is damaged or foreign"
+    def takes(self, stream: Bitstream) -> bool:
+        """Whether the open decoder can go on with this stream."""
+        first = self._first
+        return (stream.codec, stream.geometry, stream.extradata) == (
+            first.codec,
+            first.geometry,
+            first.extradata,
         )
 
+    def feed(self, number: int, stream: Bitstream) -> Iterator[tuple[int, Picture]]:
+        """Decode the packets of a stream; the last pictures come with the next call."""
+        shift, time_base = self._ledger.enter(number, stream), 1 / stream.frame_rate
+        for packet in stream.packets:
+            coded = _packet(packet.data)
+            coded.pts, coded.dts = packet.pts + shift, packet.dts + shift
+            coded.time_base = time_base
+            yield from self._pictures(coded)
 
-def _picture(frame: Any, bitstream: Bitstream, options: DecodeOptions) -> Picture:  # noqa: ANN401
-    wanted = frame.planes if options.with_chroma else frame.planes[:1]
-    planes = (_fresh(plane, bitstream.format).to(options.device) for plane in wanted)
-    return Picture(tuple(planes), bitstream.format, frame.pts)
+    def finish(self) -> Iterator[tuple[int, Picture]]:
+        """The pictures that the decoder still holds.
+
+        Raises:
+            BitstreamError: if some are missing.
+        """
+        yield from self._pictures(None)
+        self._ledger.close()
+
+    def _pictures(self, packet: Any) -> Iterator[tuple[int, Picture]]:  # noqa: ANN401
+        try:
+            frames = self._context.decode(packet)
+        except FFmpegError as error:
+            raise self._ledger.gave_up(error) from error
+        for frame in frames:
+            yield self._ledger.settle(frame)
 
 
-def _fresh(plane: Any, pixel_format: PixelFormat) -> Tensor:  # noqa: ANN401 -- PyAV's own
-    """The plane in a tensor of its own: decoders predict from theirs, so sharing would corrupt."""
-    codes = torch.empty((plane.height, plane.width), dtype=pixel_format.dtype)
-    target = codes.numpy()
-    rows = np.frombuffer(plane, target.dtype).reshape(plane.height, -1)
-    # numpy copies row by row at memory speed; torch takes five times as long for uint16.
-    np.copyto(target, rows[:, : plane.width])
-    return codes
+def _packet(data: bytes) -> Any:  # noqa: ANN401 -- PyAV's own
+    """A packet with memory of its own.
+
+    One made from bytes keeps them, and decoder threads take the interpreter's lock to let go of
+    them: whoever closes a decoder while holding that lock would wait for its threads forever.
+    """
+    packet = av.Packet(len(data))
+    packet.update(data)
+    return packet
 
 
 def write_viewing_video(

@@ -5,7 +5,7 @@ Always available. It makes every pipeline testable anywhere, and as a codec it s
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -45,20 +45,28 @@ class RawBackend:
         extradata = raw_config(geometry.format, len(pictures[0].planes))
         return Bitstream(Codec.RAW, geometry, extradata, packets)
 
-    def decode(self, bitstream: Bitstream, options: DecodeOptions) -> Iterator[Picture]:
+    def decode(
+        self, streams: Iterable[Bitstream], options: DecodeOptions
+    ) -> Iterator[tuple[int, Picture]]:
         """Yield the stored codes; chroma that was never stored comes back neutral."""
-        geometry = bitstream.geometry
-        plane_count = bitstream.extradata[3]
-        if not 1 <= plane_count <= len(geometry.plane_shapes):
-            raise BitstreamError(
-                f"raw configuration says {plane_count} planes, expected 1 to "
-                f"{len(geometry.plane_shapes)}; the stream header is damaged"
-            )
-        for packet in sorted(bitstream.packets, key=lambda packet: packet.pts):
-            planes = _unpack(packet, geometry, plane_count)
-            wanted = _with_chroma(planes, geometry) if options.with_chroma else planes[:1]
-            moved = tuple(plane.to(options.device) for plane in wanted)
-            yield Picture(moved, geometry.format, packet.pts)
+        for number, stream in enumerate(streams):
+            for picture in _pictures(stream, options):
+                yield number, picture
+
+
+def _pictures(bitstream: Bitstream, options: DecodeOptions) -> Iterator[Picture]:
+    geometry = bitstream.geometry
+    plane_count = bitstream.extradata[3]
+    if not 1 <= plane_count <= len(geometry.plane_shapes):
+        raise BitstreamError(
+            f"raw configuration says {plane_count} planes, expected 1 to "
+            f"{len(geometry.plane_shapes)}; the stream header is damaged"
+        )
+    for packet in sorted(bitstream.packets, key=lambda packet: packet.pts):
+        planes = _unpack(packet, geometry, plane_count)
+        wanted = _with_chroma(planes, geometry) if options.with_chroma else planes[:1]
+        moved = tuple(plane.to(options.device) for plane in wanted)
+        yield Picture(moved, geometry.format, packet.pts)
 
 
 def _pack(planes: Sequence[Tensor]) -> bytes:

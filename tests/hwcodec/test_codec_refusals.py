@@ -143,7 +143,7 @@ def test_a_stream_that_does_not_start_with_a_key_is_refused(make_pictures, make_
 
 def test_a_limited_range_stream_is_refused(make_pictures, make_settings, monkeypatch) -> None:
     ffmpeg = pytest.importorskip("hwcodec.backends.ffmpeg")
-    monkeypatch.setattr(ffmpeg, "_FULL_RANGE", 1)
+    monkeypatch.setattr(ffmpeg, "FULL_RANGE", 1)
     stream = encode(make_pictures(2), make_settings("libx264"))
     monkeypatch.undo()
     with pytest.raises(BitstreamError, match="range 2 is full"):

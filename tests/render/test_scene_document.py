@@ -1,0 +1,191 @@
+"""A player written from SCENE.md alone, in plain loops, beside the one that is shipped."""
+
+import json
+import math
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import render.scene_record
+from hwcodec import Package, decode, open_package
+from render.march_types import MIN_ALPHA, MIN_TRANSMITTANCE
+from render.occupancy_codec import decode_occupancy
+from render.scene import open_scene
+
+DOCUMENT = Path(render.scene_record.__file__).with_name("SCENE.md").read_text(encoding="utf-8")
+Floats = NDArray[np.float64]
+
+
+def morton(vertex: tuple[int, ...]) -> int:
+    """Bits of z, y and x in turn, z least significant."""
+    return sum(
+        (vertex[2 - axis] >> bit & 1) << (3 * bit + axis) for bit in range(16) for axis in range(3)
+    )
+
+
+def texel_places(occupied: NDArray[np.bool_], side: int, columns: int) -> dict[Any, Any]:
+    """Row and column in the atlas of every occupied vertex."""
+    places = {}
+    for i, vertex in enumerate(sorted(map(tuple, np.argwhere(occupied).tolist()), key=morton)):
+        block, r = divmod(i, side * side)
+        row = sum((r >> (2 * k) & 1) << k for k in range(5))
+        column = sum((r >> (2 * k + 1) & 1) << k for k in range(5))
+        block_row, block_column = divmod(block, columns // side)
+        places[vertex] = block_row * side + row, block_column * side + column
+    return places
+
+
+def up_to_16(length: int) -> int:
+    return math.ceil(length / 16) * 16
+
+
+def texels_of(luma: Floats, group: dict[str, Any], channel: int) -> Floats:
+    """Values (rows, columns) of one channel, cut out of the luma plane."""
+    layout, quantizer = group["layout"], group["quantizer"]
+    rows, columns = layout["rows"], layout["columns"]
+    top = channel // layout["tile_columns"] * up_to_16(rows + layout["guard"])
+    left = channel % layout["tile_columns"] * up_to_16(columns + layout["guard"])
+    low, high = quantizer["lowest_code"], quantizer["highest_code"]
+    code = luma[top : top + rows, left : left + columns].clip(low, high)
+    minimum, maximum = quantizer["minimum"][channel], quantizer["maximum"][channel]
+    return minimum + (code - low) * (maximum - minimum) / (high - low)
+
+
+@dataclass
+class PlainField:
+    """Everything of one frame in dense arrays over the grid: (x, y, z, channels)."""
+
+    values: Floats
+    occupied: NDArray[np.bool_]
+    step: float
+
+    def sample(self, position: Floats) -> Floats | None:
+        """Trilinear values at a position in voxels, density first; None in an empty cell."""
+        cell = np.clip(np.floor(position), 0, np.array(self.occupied.shape) - 2).astype(int)
+        corners = tuple(slice(low, low + 2) for low in cell)
+        if not self.occupied[corners].any():
+            return None
+        block = self.values[corners]
+        for fraction in position - cell:
+            block = (1 - fraction) * block[0] + fraction * block[1]
+        return block
+
+    def march(self, origin: Floats, direction: Floats) -> tuple[Floats, float]:
+        """The ray's feature and what is left of its light."""
+        feature, left = np.zeros(self.values.shape[-1] - 1), 1.0
+        last = np.array(self.occupied.shape) - 1.0
+        ends = np.sort([(0 - origin) / direction, (last - origin) / direction], axis=0)
+        entry, leave = max(ends[0].max(), 0.0), ends[1].min()
+        for i in range(math.floor((leave - entry) / self.step) if leave > entry else 0):
+            if left < 1e-3:
+                break
+            found = self.sample(origin + (entry + (i + 0.5) * self.step) * direction)
+            alpha = 0.0 if found is None else 1 - (1 + math.exp(found[0])) ** -self.step
+            if found is None or alpha < 1e-4:
+                continue
+            feature += left * alpha * found[1:]
+            left *= 1 - alpha
+        return feature, left
+
+
+class PlainPlayer:
+    """Reads nothing but the manifest's scene, the blobs and the luma planes."""
+
+    def __init__(self, package: Package) -> None:
+        self.package, self.scene = package, json.loads(json.dumps(package.scene))
+
+    def field(self, frame: int) -> PlainField:
+        groups = self.scene["groups"]
+        group = next(g for g in groups if 0 <= frame - g["first_frame"] < g["frame_count"])
+        occupied = decode_occupancy(
+            self.package.blob(group["occupancy"]), tuple(self.scene["grid"])
+        )
+        pictures = list(decode(self.package.bitstream(group["stream"])))
+        luma = pictures[frame - group["first_frame"]].luma.numpy().astype(np.float64)
+        places = texel_places(occupied, self.scene["block_size"], group["layout"]["columns"])
+        values = np.zeros((*occupied.shape, group["layout"]["channels"]))
+        values[..., 0] = self.scene["empty_density"]
+        for channel in range(values.shape[-1]):
+            texels = texels_of(luma, group, channel)
+            for vertex, place in places.items():
+                values[(*vertex, channel)] = texels[place]
+        return PlainField(values, occupied, self.scene["step"])
+
+    def network(self, feature: Floats, view: Floats) -> Floats:
+        shape = self.scene["shading"]
+        weights = iter(np.frombuffer(self.package.blob("network"), "<f2").astype(np.float64))
+        parts = [feature, view]
+        for k in range(shape["frequency_count"]):
+            parts += [np.sin(2**k * view), np.cos(2**k * view)]
+        values = np.concatenate(parts)
+        for layer in range(shape["depth"]):
+            outputs = 3 if layer == shape["depth"] - 1 else shape["width"]
+            matrix = np.array([next(weights) for _ in range(outputs * len(values))])
+            bias = np.array([next(weights) for _ in range(outputs)])
+            values = matrix.reshape(outputs, -1) @ values + bias
+            if outputs != 3:
+                values = np.maximum(values, 0)
+        assert next(weights, None) is None
+        return 1 / (1 + np.exp(-values))
+
+    def pixel(self, field: PlainField, view: int, row: int, column: int) -> Floats:
+        record = self.package.blob("rig")[68 * view : 68 * view + 68]
+        focal_x, focal_y, center_x, center_y, *pose = struct.unpack("<16f", record[4:])
+        upper = np.reshape(pose, (3, 4))
+        seen = np.array(
+            [(column + 0.5 - center_x) / focal_x, (row + 0.5 - center_y) / focal_y, 1.0]
+        )
+        direction = upper[:, :3].T @ (seen / np.linalg.norm(seen))
+        origin = -upper[:, :3].T @ upper[:, 3]
+        grid_origin = (origin - self.scene["aabb"][0]) / self.scene["voxel_size"]
+        feature, left = field.march(grid_origin, direction)
+        background = np.array(self.scene["background"])
+        return (1 - left) * self.network(feature, direction) + left * background
+
+
+@pytest.fixture(params=["raw", "h264"])
+def package(request, baked_packages) -> Path:
+    path: Path = baked_packages[request.param]
+    return path
+
+
+@pytest.mark.parametrize(("frame", "view"), [(0, 24), (1, 7), (2, 29)])
+def test_a_player_written_from_the_document_draws_the_same_pixels(package, frame, view) -> None:
+    scene, player = open_scene(package), PlainPlayer(open_package(package))
+    image, field = scene.render(frame, scene.cameras[view]), player.field(frame)
+    met = 0
+    for row in range(1, 32, 3):
+        for column in range(2, 32, 3):
+            expected = player.pixel(field, view, row, column)
+            assert image.rgb[row, column].tolist() == pytest.approx(expected, abs=1e-3)
+            met += float(image.opacity[row, column]) > 0.1
+    assert met > 15
+
+
+def documented_keys() -> set[str]:
+    rows = [line.split("|")[1] for line in DOCUMENT.splitlines() if line.startswith("| `")]
+    return set(re.findall(r"`(\w+)`", " ".join(rows)))
+
+
+def test_every_key_of_the_scene_is_documented_and_every_documented_key_is_there(package) -> None:
+    assert set(open_package(package).scene) == documented_keys()
+
+
+@pytest.mark.parametrize("part", ["shading", "capture", "layout", "quantizer"])
+def test_the_keys_inside_the_parts_are_named_in_the_text(package, part) -> None:
+    scene = open_package(package).scene
+    record = scene[part] if part in scene else scene["groups"][0][part]
+    assert not {key for key in record if f"`{key}`" not in DOCUMENT}
+    assert not {key for key in scene["groups"][0] if f"`{key}`" not in DOCUMENT}
+
+
+def test_the_document_states_the_constants_that_are_used() -> None:
+    assert DOCUMENT.startswith(f"# Scene record, version {render.scene_record.SCENE_VERSION}\n")
+    assert f"alpha < {float(MIN_ALPHA):.0e}".replace("e-0", "e-") in DOCUMENT
+    assert f"T < {float(MIN_TRANSMITTANCE):.0e}".replace("e-0", "e-") in DOCUMENT
