@@ -188,6 +188,11 @@ def evaluate(
     for atlas in subject.atlases(options.thread_count):
         if atlas.frame_index in frames:
             report.advance(scorer.add(atlas, views))
+    if not scorer.scores:
+        raise EvaluationError(
+            f"none of the views {list(views)} exists in the evaluated frames {list(frames)}; "
+            "choose other views, or evaluate every frame"
+        )
     return Evaluation(
         frames, views, tuple(scorer.scores), tuple(scorer.render_s), tuple(scorer.field_s)
     )
@@ -289,11 +294,7 @@ def _check_capture(scene: BakedScene, capture: Capture) -> None:
             f"capture that was baked, {scene.record.capture.name!r}"
         )
     same = len(scene.cameras) == len(capture.cameras) and all(
-        (ours.width, ours.height) == (theirs.width, theirs.height)
-        and np.allclose(
-            ours.world_to_camera, theirs.world_to_camera, _POSE_TOLERANCE, _POSE_TOLERANCE
-        )
-        for ours, theirs in zip(scene.cameras, capture.cameras, strict=True)
+        map(_same_camera, scene.cameras, capture.cameras)
     )
     if not same:
         raise EvaluationError(
@@ -301,6 +302,18 @@ def _check_capture(scene: BakedScene, capture: Capture) -> None:
             f"{len(scene.cameras)} that the package was baked from; name the capture that was "
             f"baked, {scene.record.capture.name!r}"
         )
+
+
+def _same_camera(ours: Camera, theirs: Camera) -> bool:
+    """Whether two cameras see the same but for the rounding of a file."""
+    if (ours.width, ours.height) != (theirs.width, theirs.height):
+        return False
+    lenses = [
+        (camera.focal_x, camera.focal_y, camera.center_x, camera.center_y)
+        for camera in (ours, theirs)
+    ]
+    poses = [camera.world_to_camera for camera in (ours, theirs)]
+    return all(np.allclose(*pair, _POSE_TOLERANCE, _POSE_TOLERANCE) for pair in (lenses, poses))
 
 
 def _check_sequence(scene: BakedScene, sequence: BakedSequence) -> None:

@@ -51,7 +51,12 @@ class FfmpegProgram:
         command += ["-fps_mode", "passthrough", *limit, "-f", "null", "-"]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=True,
+                timeout=_TIMEOUT_S,
             )
         except (OSError, subprocess.SubprocessError) as error:
             said = getattr(error, "stderr", None) or str(error)
@@ -67,7 +72,12 @@ def find_ffmpeg() -> FfmpegProgram | None:
         return None
     try:
         done = subprocess.run(
-            [path, "-version"], capture_output=True, text=True, check=True, timeout=_TIMEOUT_S
+            [path, "-version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=True,
+            timeout=_TIMEOUT_S,
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from render.cameras import Rays, pixel_rays
+from render.errors import SceneError
 from render.field import Field
 from render.march import MarchResult, march, march_reference
 from render.scene import BakedScene
@@ -75,8 +76,13 @@ def _hitting_rays(field: Field, scene: BakedScene, plan: MarchPlan) -> Rays:
     camera = scene.cameras[plan.view % len(scene.cameras)]
     rays = pixel_rays(camera)
     hits = torch.nonzero(march(field, rays).transmittance < 1).flatten()
+    if not len(hits):
+        raise SceneError(
+            f"view {plan.view} shows nothing of the first frame, expected something to march "
+            "through; choose another view"
+        )
     generator = torch.Generator().manual_seed(0)
-    chosen = hits[torch.randint(max(len(hits), 1), (plan.ray_count,), generator=generator)]
+    chosen = hits[torch.randint(len(hits), (plan.ray_count,), generator=generator)]
     return Rays(rays.origins[chosen], rays.directions[chosen])
 
 

@@ -76,7 +76,7 @@ def psnr(image: Image, truth: Image) -> float:
 
 
 def psnr_foreground(image: Image, truth: Image, alpha: Image) -> float:
-    """PSNR over the foreground alone, in dB: the pixels whose true ``alpha`` is above one half.
+    """PSNR over the foreground alone, in dB: the pixels whose true 8-bit ``alpha`` is above 127.
 
     A background that is trivially right raises the plain PSNR of a small subject by many dB; this
     does not see it. ``alpha`` is (rows, columns), ``uint8`` or in [0, 1], and belongs to the truth.

@@ -23,6 +23,8 @@ UNKNOWN = "unknown"
 NOT_INSTALLED = "not installed"
 LIBRARIES = ("videorf", "torch", "numpy", "av", "numba", "opencv-python-headless", "scikit-image")
 TIMEOUT_S = 10.0
+BEFORE_PATHS = re.compile(r"""(file:/*(?=/)|^-\w(?=[/~])|[=,'"\[\]])""")
+RESULTS = "benchmarks/results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ def commit(folder: Path = CHECKOUT) -> Commit:
         return Commit(stated.removesuffix(DIRTY_SUFFIX), stated.endswith(DIRTY_SUFFIX))
     top = output_of(("git", "rev-parse", "--show-toplevel"), folder)
     revision = output_of(("git", "rev-parse", "HEAD"), folder)
-    changes = output_of(("git", "status", "--porcelain"), folder)
+    # A result that was just written changes nothing about the code that the next one measures.
+    changes = output_of(("git", "status", "--porcelain", "--", ".", f":!{RESULTS}"), folder)
     if not top or not revision or Path(top).resolve() != folder.resolve():
         return Commit(UNKNOWN, None)
     return Commit(revision, None if changes is None else bool(changes))
@@ -91,7 +94,13 @@ def output_of(command: Sequence[str], folder: Path) -> str | None:
     """Trimmed output of a short command, or None if it is missing, fails or hangs."""
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=True, timeout=TIMEOUT_S
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=True,
+            timeout=TIMEOUT_S,
         )
     except (OSError, subprocess.SubprocessError):
         return None
@@ -165,8 +174,11 @@ def command_line(argv: Sequence[str]) -> str:
 
 
 def without_folders(word: str) -> str:
-    """Shorten each absolute path in an argument such as ``key=/data/a``, ``[/a/b,/a/c]``."""
-    return "".join(last_name(part) for part in re.split(r"([=,\[\]])", word))
+    """Shorten each absolute path in an argument such as ``key=/data/a``, ``[/a/b,/a/c]``.
+
+    Quotes, ``file://`` and a one-letter option may stand right before the path.
+    """
+    return "".join(last_name(part) for part in BEFORE_PATHS.split(word))
 
 
 def last_name(text: str) -> str:

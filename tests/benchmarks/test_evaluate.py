@@ -209,15 +209,24 @@ def test_another_capture_is_refused_before_work(scene, path, said) -> None:
         Subject(scene, open_baked_capture(scene, path))
 
 
-def test_moved_cameras_are_another_capture(scene) -> None:
+def test_moved_cameras_and_other_lenses_are_another_capture(scene) -> None:
     capture = open_capture(CaptureOptions(CAPTURE))
     moved = np.array(capture.cameras[3].world_to_camera)
     moved[0, 3] += 0.01
-    cameras = list(capture.cameras)
-    cameras[3] = replace(cameras[3], world_to_camera=moved)
-    capture.cameras = tuple(cameras)
-    with pytest.raises(EvaluationError, match="cameras"):
-        Subject(scene, capture)
+    for change in ({"world_to_camera": moved}, {"focal_x": 99.0}, {"center_y": 1.0}):
+        cameras = list(open_capture(CaptureOptions(CAPTURE)).cameras)
+        cameras[3] = replace(cameras[3], **change)
+        capture.cameras = tuple(cameras)
+        with pytest.raises(EvaluationError, match="cameras"):
+            Subject(scene, capture)
+
+
+def test_views_that_exist_in_no_chosen_frame_are_refused(scene, monkeypatch) -> None:
+    capture = open_capture(CaptureOptions(CAPTURE))
+    for split in ("train_views", "test_views"):
+        monkeypatch.setattr(capture, split, lambda frame_index: (0,))
+    with pytest.raises(EvaluationError, match=r"none of the views \[5\] exists"):
+        evaluate(Subject(scene, capture), EvaluateOptions(views=(5,)))
 
 
 @pytest.mark.parametrize("views", [(), (30,), (-1, 2)])

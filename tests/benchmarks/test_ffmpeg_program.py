@@ -155,3 +155,13 @@ def test_starting_up_takes_the_median_of_an_odd_number_of_trials(script, tmp_pat
 def test_a_program_that_fails_to_start_up_is_an_error(script) -> None:
     with pytest.raises(ProgramError, match="no such codec"):
         script("echo no such codec >&2; exit 1").startup_s(Path("a.mp4"), None)
+
+
+def test_words_in_no_known_encoding_do_not_stop_the_measurement(script) -> None:
+    program = script(r"printf 'ffmpeg version \377\n'; printf '\376bad' >&2; exit 1")
+    with pytest.raises(ProgramError, match="bad"):
+        program.decode(Path("a.mp4"), loops=1, frame_count=1, thread_count=1)
+    script(r"printf 'ffmpeg version 7\377x\n'")
+    found = find_ffmpeg()
+    assert found is not None
+    assert found.version.startswith("7")

@@ -1,11 +1,14 @@
 """The march benchmark measures both marches on the same rays and says how they compare."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchmarks.commands import benchmark
 from benchmarks.march_benchmark import MarchPlan, MarchReport, run_march_benchmark
+from render.errors import SceneError
 from render.scene import open_scene
 
 
@@ -35,6 +38,15 @@ def test_the_command_writes_its_numbers(baked_packages, tmp_path, capsys) -> Non
 def test_a_missing_package_is_the_callers_mistake(tmp_path, capsys) -> None:
     assert benchmark(["march", str(tmp_path / "none")]) == 2
     assert "error" in capsys.readouterr().err
+
+
+def test_a_view_that_shows_nothing_is_named(baked_packages) -> None:
+    scene = open_scene(next(iter(baked_packages.values())))
+    away = np.array(scene.cameras[0].world_to_camera)
+    away[:3] = np.diag([-1, 1, -1]) @ away[:3]
+    scene.cameras = (replace(scene.cameras[0], world_to_camera=away),)
+    with pytest.raises(SceneError, match="shows nothing"):
+        run_march_benchmark(scene, MarchPlan(ray_count=8, repeats=1))
 
 
 @pytest.mark.parametrize("word", ["0", "-3", "many"])

@@ -55,6 +55,13 @@ def test_a_changed_or_new_file_makes_it_dirty(repository: Path, name) -> None:
     assert commit(repository).is_dirty is True
 
 
+def test_results_do_not_make_the_code_dirty(repository: Path) -> None:
+    place = repository / "benchmarks" / "results" / "performer"
+    place.mkdir(parents=True)
+    (place / "new.json").write_text("{}")
+    assert commit(repository).is_dirty is False
+
+
 def test_a_folder_inside_a_foreign_repository_is_unknown(repository: Path) -> None:
     inside = repository / "site-packages"
     inside.mkdir()
@@ -181,6 +188,9 @@ def test_no_libav_gives_no_versions(monkeypatch: pytest.MonkeyPatch) -> None:
         ("~/captures/host", "host"),
         (r"C:\captures\host", "host"),
         ("out=D:/captures/host", "out=host"),
+        ("file:///srv/capture", "file://capture"),
+        ("-o/srv/out.json", "-oout.json"),
+        ("capture.path='/srv/host'", "capture.path='host'"),
         ("../shared/data", "../shared/data"),
         ("relative/folder", "relative/folder"),
         ("scale=0.5", "scale=0.5"),
