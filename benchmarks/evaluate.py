@@ -313,7 +313,10 @@ def _same_camera(ours: Camera, theirs: Camera) -> bool:
         for camera in (ours, theirs)
     ]
     poses = [camera.world_to_camera for camera in (ours, theirs)]
-    return all(np.allclose(*pair, _POSE_TOLERANCE, _POSE_TOLERANCE) for pair in (lenses, poses))
+    return all(
+        np.allclose(mine, other, _POSE_TOLERANCE, _POSE_TOLERANCE)
+        for mine, other in (lenses, poses)
+    )
 
 
 def _check_sequence(scene: BakedScene, sequence: BakedSequence) -> None:
