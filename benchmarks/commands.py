@@ -13,10 +13,7 @@ from benchmarks.decode_benchmark import DecodePlan, decode_stages, run_decode_be
 from benchmarks.demo import DemoPlan, run_demo
 from benchmarks.evaluate import (
     EvaluateOptions,
-    EvaluationError,
-    Subject,
     evaluate,
-    open_baked_capture,
 )
 from benchmarks.march_benchmark import MarchPlan, run_march_benchmark
 from benchmarks.provenance import environment
@@ -29,6 +26,7 @@ from benchmarks.report import (
     write_json,
 )
 from benchmarks.stopwatch import Repeats, measure
+from benchmarks.subject import EvaluationError, Subject, open_baked_capture
 from render.commands import open_package_for_use, prepare_folder
 from render.console import UsageError, run, say, warn
 from render.scene import BakedScene

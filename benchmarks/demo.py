@@ -23,11 +23,12 @@ from bake.pipeline import BakeConfig, bake
 from bake.progress import Progress
 from bake.sequence import BakedSequence
 from benchmarks.decode_benchmark import DecodePlan, decode_stages
-from benchmarks.evaluate import EvaluateOptions, Subject, evaluate
+from benchmarks.evaluate import EvaluateOptions, evaluate
 from benchmarks.poster import make_poster
 from benchmarks.provenance import environment
 from benchmarks.report import KIB, aligned, evaluation_record, number_text, write_json
 from benchmarks.stopwatch import Repeats, measure
+from benchmarks.subject import Subject
 from hwcodec import ConstantQp, EncoderChoice, Tuning
 from render.commands import orbit_pictures
 from render.scene import open_scene

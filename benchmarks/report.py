@@ -6,11 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.evaluate import Evaluation, Subject
+from benchmarks.evaluate import Evaluation
 from benchmarks.metrics import PSNR_CAP_DB, SSIM_SIGMA, SSIM_WINDOW
 from benchmarks.provenance import Environment
 from benchmarks.results import replace_file
 from benchmarks.stopwatch import Rate
+from benchmarks.subject import Subject
 from hwcodec import Package
 from render.scene import NETWORK_BLOB, RIG_BLOB, BakedScene
 

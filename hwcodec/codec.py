@@ -7,10 +7,11 @@ from itertools import groupby, islice
 import torch
 
 from hwcodec.bitstream import check_packets
+from hwcodec.decoders import choose_decoder
 from hwcodec.encoders import check_settings
 from hwcodec.errors import BackendUnavailable, UnsupportedConfig
-from hwcodec.registry import encoder_spec, load, load_decoder, refusal
-from hwcodec.types import Bitstream, DecodeOptions, EncoderSettings, Picture, PictureGeometry
+from hwcodec.registry import encoder_spec, encoding_backend, load
+from hwcodec.types import Bitstream, Codec, DecodeOptions, EncoderSettings, Picture, PictureGeometry
 
 
 def encode(pictures: Iterable[Picture], settings: EncoderSettings) -> Bitstream:
@@ -27,8 +28,8 @@ def encode(pictures: Iterable[Picture], settings: EncoderSettings) -> Bitstream:
     check_settings(settings, spec)
     checked = tuple(pictures)
     _check_pictures(checked, settings.geometry)
-    reason = refusal(settings.encoder)
-    if reason is not None:
+    backend, reason = encoding_backend(settings.encoder)
+    if backend is None:
         raise BackendUnavailable(
             f"encoder {settings.encoder} does not run on this machine: {reason}; "
             "choose_encoder() finds a replacement"
@@ -37,7 +38,7 @@ def encode(pictures: Iterable[Picture], settings: EncoderSettings) -> Bitstream:
     # alone does not ask for that.
     length = settings.gop.length or max(len(checked), 2)
     exact = replace(settings, gop=replace(settings.gop, length=length))
-    return load(spec.backend).encode(checked, exact)
+    return load(backend).encode(checked, exact)
 
 
 def decode(
@@ -66,7 +67,7 @@ def decode(
     _check_thread_count(thread_count)
     options = DecodeOptions(_usable_device(device), thread_count, with_chroma, borrow)
     check_packets(bitstream)
-    backend = load_decoder(bitstream.codec)
+    backend = load(choose_decoder(bitstream.codec, bitstream.geometry, device=device).backend)
     if stop is None:
         return (picture for _, picture in backend.decode([bitstream], options))
     if stop < 1:
@@ -102,11 +103,16 @@ def decode_all(
 def _decode_runs(
     bitstreams: Iterable[Bitstream], options: DecodeOptions
 ) -> Iterator[tuple[int, Picture]]:
-    """Hand over runs of bitstreams with one codec to the backend of that codec."""
+    """Hand over runs of bitstreams that one backend decodes to that backend."""
+
+    def decoder_of(stream: Bitstream) -> tuple[Codec, str]:
+        choice = choose_decoder(stream.codec, stream.geometry, device=options.device)
+        return stream.codec, choice.backend
+
     first = 0
-    for codec, run in groupby(map(_checked, bitstreams), key=lambda stream: stream.codec):
+    for (_, backend), run in groupby(map(_checked, bitstreams), key=decoder_of):
         number = -1
-        for number, picture in load_decoder(codec).decode(run, options):
+        for number, picture in load(backend).decode(run, options):
             yield first + number, picture
         first += number + 1
 

@@ -58,14 +58,14 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:
-    """One encoder: its standard, who runs it, and what it accepts.
+    """One encoder: its standard, who runs it (the preferred backend first), and what it accepts.
 
     ``options`` maps each option that may be passed through ``Tuning.options`` to its inclusive
     integer range. ``fallback`` names the software encoder of the same standard.
     """
 
     codec: Codec
-    backend: str
+    backends: tuple[str, ...]
     formats: tuple[PixelFormat, ...]
     sizes: SizeLimits
     presets: Presets
@@ -79,6 +79,7 @@ class EncoderSpec:
         return self.fallback is not None
 
 
+_FFMPEG, _NVIDIA = ("ffmpeg",), ("nvidia", "ffmpeg")
 _DEPTHS_8 = (YUV420P8,)
 _DEPTHS_10 = (YUV420P8, YUV420P10)
 _X26X_SPEEDS = (
@@ -140,31 +141,31 @@ _NVENC_OPTIONS = {"b_ref_mode": (0, 2), "rc-lookahead": (0, 32), "spatial-aq": (
 
 BUILTIN: Mapping[str, EncoderSpec] = {
     "libx264": EncoderSpec(
-        Codec.H264, "ffmpeg", _DEPTHS_8, SizeLimits(16, 16), _X26X_PRESETS, _X264_QUALITY,
+        Codec.H264, _FFMPEG, _DEPTHS_8, SizeLimits(16, 16), _X26X_PRESETS, _X264_QUALITY,
         _X264_OPTIONS,
     ),
     "libx265": EncoderSpec(
-        Codec.HEVC, "ffmpeg", _DEPTHS_10, SizeLimits(16, 16), _X26X_PRESETS, _X265_QUALITY,
+        Codec.HEVC, _FFMPEG, _DEPTHS_10, SizeLimits(16, 16), _X26X_PRESETS, _X265_QUALITY,
         _X265_OPTIONS,
     ),
     "libsvtav1": EncoderSpec(
-        Codec.AV1, "ffmpeg", _DEPTHS_10, SizeLimits(64, 64), _SVT_PRESETS, _SVT_QUALITY,
+        Codec.AV1, _FFMPEG, _DEPTHS_10, SizeLimits(64, 64), _SVT_PRESETS, _SVT_QUALITY,
         _SVT_OPTIONS,
     ),
     "h264_nvenc": EncoderSpec(
-        Codec.H264, "ffmpeg", _DEPTHS_8, SizeLimits(146, 50), _NVENC_PRESETS, _X264_QUALITY,
+        Codec.H264, _NVIDIA, _DEPTHS_8, SizeLimits(146, 50), _NVENC_PRESETS, _X264_QUALITY,
         _NVENC_OPTIONS, "libx264",
     ),
     "hevc_nvenc": EncoderSpec(
-        Codec.HEVC, "ffmpeg", _DEPTHS_10, SizeLimits(130, 34), _NVENC_PRESETS, _X265_QUALITY,
+        Codec.HEVC, _NVIDIA, _DEPTHS_10, SizeLimits(130, 34), _NVENC_PRESETS, _X265_QUALITY,
         _NVENC_OPTIONS, "libx265",
     ),
     "av1_nvenc": EncoderSpec(
-        Codec.AV1, "ffmpeg", _DEPTHS_10, SizeLimits(192, 128), _NVENC_PRESETS,
+        Codec.AV1, _FFMPEG, _DEPTHS_10, SizeLimits(192, 128), _NVENC_PRESETS,
         Quality(qp=(1, 255), crf=(1.0, 63.0)), _NVENC_OPTIONS, "libsvtav1",
     ),
     "raw": EncoderSpec(
-        Codec.RAW, "raw", _RAW_FORMATS, SizeLimits(2, 2, 16384, 1 << 20), Presets((), None),
+        Codec.RAW, ("raw",), _RAW_FORMATS, SizeLimits(2, 2, 16384, 1 << 20), Presets((), None),
         Quality(qp=None, crf=None, lossless_depths=(8, 10, 12, 16), bitrate=False),
     ),
 }  # fmt: skip

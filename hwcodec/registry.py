@@ -11,10 +11,10 @@ from typing import Protocol, cast
 
 from hwcodec.encoders import BUILTIN, EncoderSpec, check_format
 from hwcodec.errors import BackendUnavailable, UnsupportedConfig
+from hwcodec.probe import FFMPEG, NVIDIA, probe_devices
 from hwcodec.types import (
     Bitstream,
     Capabilities,
-    Codec,
     DecodeOptions,
     EncoderChoice,
     EncoderSettings,
@@ -43,15 +43,13 @@ class Backend(Protocol):
 
 _TARGETS: dict[str, str] = {
     "ffmpeg": "hwcodec.backends.ffmpeg:FfmpegBackend",
+    "ffmpeg-cuda": "hwcodec.backends.ffmpeg:FfmpegCudaBackend",
+    "nvidia": "hwcodec.backends.nvidia:NvidiaBackend",
     "raw": "hwcodec.backends.raw:RawBackend",
 }
 _ENCODERS: dict[str, EncoderSpec] = dict(BUILTIN)
-_DECODERS: dict[Codec, str] = {
-    Codec.H264: "ffmpeg",
-    Codec.HEVC: "ffmpeg",
-    Codec.AV1: "ffmpeg",
-    Codec.RAW: "raw",
-}
+# Backends that are loaded only where a step of the probe has seen them work.
+_PROBED = {"ffmpeg-cuda": FFMPEG, "nvidia": NVIDIA}
 
 
 def register(name: str, target: str, encoders: Mapping[str, EncoderSpec]) -> None:
@@ -107,17 +105,18 @@ def load(name: str) -> Backend:
         ) from error
 
 
-def load_decoder(codec: Codec) -> Backend:
-    """The backend that decodes ``codec``.
+@cache
+def capabilities(name: str) -> Capabilities:
+    """What a backend can do on this machine, asked once.
 
     Raises:
-        BackendUnavailable: if its library cannot be loaded on this machine.
+        UnsupportedConfig: if no backend has that name.
+        BackendUnavailable: if its library cannot be loaded, or the hardware it drives is missing.
     """
-    return load(_DECODERS[codec])
-
-
-@cache
-def _capabilities(name: str) -> Capabilities:
+    step = _PROBED.get(name)
+    if step is not None and (said := probe_devices().refusal(step)):
+        # Loading a vendor library that does not work may end this process.
+        raise BackendUnavailable(said)
     return load(name).capabilities()
 
 
@@ -126,7 +125,7 @@ def probe() -> dict[str, Capabilities | BackendUnavailable]:
     found: dict[str, Capabilities | BackendUnavailable] = {}
     for name in _TARGETS:
         try:
-            found[name] = _capabilities(name)
+            found[name] = capabilities(name)
         except BackendUnavailable as reason:
             found[name] = reason
     return found
@@ -134,8 +133,23 @@ def probe() -> dict[str, Capabilities | BackendUnavailable]:
 
 def refusal(encoder: str) -> str | None:
     """Why ``encoder`` does not run on this machine, or None when it does."""
+    return encoding_backend(encoder)[1]
+
+
+def encoding_backend(encoder: str) -> tuple[str | None, str | None]:
+    """The first backend that runs ``encoder`` here, or None and the reasons of all of them."""
+    reasons = []
+    for backend in encoder_spec(encoder).backends:
+        reason = _backend_refusal(backend, encoder)
+        if reason is None:
+            return backend, None
+        reasons.append(reason)
+    return None, "; ".join(dict.fromkeys(reasons))
+
+
+def _backend_refusal(backend: str, encoder: str) -> str | None:
     try:
-        able = _capabilities(encoder_spec(encoder).backend)
+        able = capabilities(backend)
     except BackendUnavailable as reason:
         return str(reason)
     if encoder in able.encodes:
@@ -156,19 +170,19 @@ def choose_encoder(
     """
     spec = encoder_spec(encoder)
     check_format(encoder, pixel_format, spec)
-    reason = refusal(encoder)
-    if reason is None:
-        return EncoderChoice(encoder, encoder, spec.backend, spec.codec, "requested")
+    backend, reason = encoding_backend(encoder)
+    if backend is not None:
+        return EncoderChoice(encoder, encoder, backend, spec.codec, "requested")
     if not allow_fallback or spec.fallback is None:
         raise BackendUnavailable(
             f"encoder {encoder} does not run on this machine: {reason}; "
             f"use {spec.fallback or 'raw'} instead, or allow the fallback"
         )
-    second = refusal(spec.fallback)
-    if second is not None:
+    software, second = encoding_backend(spec.fallback)
+    if software is None:
         raise BackendUnavailable(
             f"neither {encoder} ({reason}) nor {spec.fallback} ({second}) runs on this machine; "
             "install PyAV, or use the raw encoder"
         )
-    software = encoder_spec(spec.fallback)
-    return EncoderChoice(encoder, spec.fallback, software.backend, software.codec, reason)
+    codec = encoder_spec(spec.fallback).codec
+    return EncoderChoice(encoder, spec.fallback, software, codec, str(reason))

@@ -50,7 +50,7 @@ def write_rgb_video(
     """
     try:
         # The vendor library loads on first use only.
-        from hwcodec.backends.ffmpeg import write_viewing_video
+        from hwcodec.backends.ffmpeg_viewing import write_viewing_video
     except ImportError as error:
         raise BackendUnavailable(
             f"cannot write a video: {error}; install PyAV, or write pictures instead"

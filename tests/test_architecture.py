@@ -18,8 +18,8 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # Each of these libraries may be imported by these files alone.
 DOORS = {
-    "av": {"hwcodec/backends/ffmpeg.py"},
-    "PyNvVideoCodec": {"hwcodec/backends/nvidia.py"},
+    "av": {"hwcodec/backends/libav.py"},
+    "PyNvVideoCodec": {"hwcodec/backends/pynv.py"},
     "hydra": {"bake/config.py", "bake/commands.py"},
     "omegaconf": {"bake/config.py", "bake/commands.py"},
 }

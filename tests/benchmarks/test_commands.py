@@ -96,7 +96,7 @@ def test_another_name_of_the_capture_is_a_warning(package, capsys, monkeypatch) 
         capture.name = "other"
         return capture
 
-    monkeypatch.setattr("benchmarks.evaluate.open_capture", renamed)
+    monkeypatch.setattr("benchmarks.subject.open_capture", renamed)
     assert evaluate(package, "--capture", CAPTURE, "--every", 3, "--views", 24) == EXIT_DONE
     assert "warning: the capture is called 'other'" in capsys.readouterr().err
 

@@ -14,11 +14,8 @@ from benchmarks import metrics
 from benchmarks.evaluate import (
     EvaluateOptions,
     Evaluation,
-    EvaluationError,
-    Subject,
     ViewScore,
     evaluate,
-    open_baked_capture,
 )
 from benchmarks.provenance import Commit, Environment, Machine
 from benchmarks.report import (
@@ -33,6 +30,7 @@ from benchmarks.report import (
     write_json,
 )
 from benchmarks.stopwatch import Rate
+from benchmarks.subject import EvaluationError, Subject, open_baked_capture
 from hwcodec import ContainerError
 from render.scene import BakedScene, open_scene
 from render.video import to_bytes

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bake.capture import CaptureOptions, open_capture
-from benchmarks.evaluate import EvaluateOptions, Subject, evaluate
+from benchmarks.evaluate import EvaluateOptions, evaluate
 from benchmarks.metrics import PSNR_CAP_DB, SSIM_SIGMA, SSIM_WINDOW
 from benchmarks.provenance import Commit, Environment, Machine
 from benchmarks.report import (
@@ -27,6 +27,7 @@ from benchmarks.report import (
 )
 from benchmarks.results_table import insert_table, main, read_evaluations, results_table
 from benchmarks.stopwatch import Rate
+from benchmarks.subject import Subject
 from render.scene import open_scene
 
 RATES = {"atlas": Rate((12.5, 10.0, 99.0)), "luma": Rate((20.0,))}

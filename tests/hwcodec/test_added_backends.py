@@ -24,7 +24,7 @@ from hwcodec import (
 )
 from hwcodec.encoders import BUILTIN
 
-SPEC = replace(BUILTIN["libx264"], backend="extra", fallback="libx264")
+SPEC = replace(BUILTIN["libx264"], backends=("extra",), fallback="libx264")
 
 
 class Recorder:
@@ -53,7 +53,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     register("extra", "extra_backend:Recorder", {"extra_h264": SPEC})
     yield module
     registry.load.cache_clear()
-    registry._capabilities.cache_clear()
+    registry.capabilities.cache_clear()
 
 
 def settings_of(make_settings, **changes: object) -> EncoderSettings:

@@ -30,17 +30,17 @@ def fresh_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(registry, "_TARGETS", dict(registry._TARGETS))
     monkeypatch.setattr(registry, "_ENCODERS", dict(registry._ENCODERS))
     registry.load.cache_clear()
-    registry._capabilities.cache_clear()
+    registry.capabilities.cache_clear()
     yield
     registry.load.cache_clear()
-    registry._capabilities.cache_clear()
+    registry.capabilities.cache_clear()
 
 
 @pytest.fixture
 def machine(fresh_registry: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Capabilities]:
     """A machine whose abilities the test writes down."""
     abilities = {"raw": Capabilities("raw", ("raw",), (Codec.RAW,), {})}
-    monkeypatch.setattr(registry, "_capabilities", answer(abilities))
+    monkeypatch.setattr(registry, "capabilities", answer(abilities))
     return abilities
 
 
@@ -89,7 +89,7 @@ def test_a_missing_driver_falls_back_to_software_of_the_same_standard(
         choice = choose_encoder(requested, YUV420P8)
         assert (choice.requested, choice.encoder) == (requested, expected)
         assert choice.codec is BUILTIN[requested].codec
-        assert choice.reason == NO_DRIVER
+        assert NO_DRIVER in choice.reason
 
 
 def test_a_forbidden_fallback_is_an_error_that_names_the_way_out(

@@ -159,7 +159,7 @@ def test_without_the_library_the_remedy_is_named(tmp_path, monkeypatch) -> None:
     original = builtins.__import__
 
     def importing(name, *rest: object) -> object:
-        if name == "hwcodec.backends.ffmpeg":
+        if name == "hwcodec.backends.ffmpeg_viewing":
             raise ImportError("no av here")
         return original(name, *rest)
 

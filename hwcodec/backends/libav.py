@@ -1,0 +1,108 @@
+"""PyAV, the only ``import av``: the few things of it that we use, as plain functions.
+
+The wrappers ignore options they do not know, rescale pictures that do not fit and convert ranges
+on the way; so callers check all settings first and compare what comes back with what was promised.
+"""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+# SVT-AV1 reads this once; without it every encoder prints twenty lines to the terminal.
+os.environ.setdefault("SVT_LOG", "1")
+
+import av
+from av.bitstream import BitStreamFilterContext
+from av.codec.hwaccel import HWAccel
+from av.error import ArgumentError, FFmpegError, InvalidDataError
+from av.video.frame import PictureType
+from torch import Tensor
+
+__all__ = [
+    "ArgumentError",
+    "FFmpegError",
+    "InvalidDataError",
+    "PictureType",
+    "can_decode",
+    "elementary_filtered",
+    "new_decoder",
+    "new_encoder",
+    "open_sink",
+    "packet_of",
+    "video_frame",
+]
+
+
+def can_decode(name: str) -> bool:
+    """Whether this build has the decoder."""
+    return name in av.codecs_available
+
+
+def new_decoder(
+    name: str, extradata: bytes, *, thread_count: int | None, device_index: int | None = None
+) -> Any:  # noqa: ANN401 -- PyAV's own
+    """A decoder, on the processor or on an NVIDIA device with frames that stay there.
+
+    Raises:
+        FFmpegError: if the device cannot be opened.
+    """
+    accelerator = None
+    if device_index is not None:
+        accelerator = HWAccel(
+            "cuda", device=device_index, allow_software_fallback=False, is_hw_owned=True
+        )
+    context: Any = av.CodecContext.create(name, "r", hwaccel=accelerator)
+    context.extradata = extradata
+    # Frames in device memory come from one engine; threads would only delay them.
+    context.thread_type = "AUTO" if device_index is None else "NONE"
+    context.thread_count = thread_count or 0
+    return context
+
+
+def new_encoder(name: str, options: Mapping[str, str]) -> Any:  # noqa: ANN401 -- PyAV's own
+    """An encoder that is not open yet.
+
+    Raises:
+        FFmpegError, ValueError: if this build has no such encoder.
+    """
+    context: Any = av.CodecContext.create(name, "w")
+    context.options = dict(options)
+    return context
+
+
+def open_sink(sink: str | io.BytesIO, options: Mapping[str, str]) -> Any:  # noqa: ANN401
+    """An MP4 file to be written, on disk or in memory."""
+    return av.open(sink, "w", format="mp4", options=dict(options))
+
+
+def video_frame(planes: Sequence[Tensor], layout: str) -> Any:  # noqa: ANN401 -- PyAV's own
+    """A frame over the memory of the planes; nothing is copied."""
+    return av.VideoFrame.from_dlpack(tuple(planes), format=layout)
+
+
+def packet_of(data: bytes, times: tuple[int, int], time_base: Fraction) -> Any:  # noqa: ANN401
+    """A packet with memory of its own; ``times`` are its presentation and decoding times.
+
+    One made from bytes keeps them, and decoder threads take the interpreter's lock to let go of
+    them: whoever closes a decoder while holding that lock would wait for its threads forever.
+    """
+    packet = av.Packet(len(data))
+    packet.update(data)
+    packet.pts, packet.dts = times
+    packet.time_base = time_base
+    return packet
+
+
+def elementary_filtered(data: bytes, layout: str, filter_: str) -> bytes:
+    """An elementary stream (Annex B) after one of FFmpeg's bitstream filters.
+
+    Raises:
+        FFmpegError: if the stream or the filter is refused.
+    """
+    with av.open(io.BytesIO(data), "r", format=layout) as container:
+        stream = container.streams.video[0]
+        context = BitStreamFilterContext(filter_, stream)
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        return b"".join(bytes(out) for packet in packets for out in context.filter(packet))
