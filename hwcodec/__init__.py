@@ -15,6 +15,7 @@ from hwcodec.container import (
     open_package,
     write_package,
 )
+from hwcodec.decoders import DecoderChoice, choose_decoder, engine_count
 from hwcodec.errors import (
     BackendUnavailable,
     BitstreamError,
@@ -22,6 +23,7 @@ from hwcodec.errors import (
     HwcodecError,
     UnsupportedConfig,
 )
+from hwcodec.files import replace_file
 from hwcodec.headers import codec_string
 from hwcodec.planes import PlaneLayout
 from hwcodec.quantize import PROFILES, CodeRange, Quantizer, fit_ranges
@@ -68,6 +70,7 @@ __all__ = [  # noqa: RUF022
     "ConstantQp",
     "ConstantQuality",
     "ContainerError",
+    "DecoderChoice",
     "EncoderChoice",
     "EncoderSettings",
     "GopStructure",
@@ -86,6 +89,7 @@ __all__ = [  # noqa: RUF022
     "TargetBitrate",
     "Tuning",
     "UnsupportedConfig",
+    "choose_decoder",
     "choose_encoder",
     "codec_string",
     "decode",
@@ -93,11 +97,13 @@ __all__ = [  # noqa: RUF022
     "demux",
     "encode",
     "encoder_names",
+    "engine_count",
     "fit_ranges",
     "mux",
     "open_package",
     "probe",
     "register",
+    "replace_file",
     "split_gops",
     "write_package",
     "write_rgb_video",

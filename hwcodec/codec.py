@@ -10,6 +10,7 @@ from hwcodec.bitstream import check_packets
 from hwcodec.decoders import choose_decoder
 from hwcodec.encoders import check_settings
 from hwcodec.errors import BackendUnavailable, UnsupportedConfig
+from hwcodec.parallel import MOST_SESSIONS, decode_in_turn
 from hwcodec.registry import encoder_spec, encoding_backend, load
 from hwcodec.types import Bitstream, Codec, DecodeOptions, EncoderSettings, Picture, PictureGeometry
 
@@ -82,22 +83,33 @@ def decode_all(
     device: str | torch.device = "cpu",
     thread_count: int | None = None,
     borrow: bool = False,
+    sessions: int = 1,
 ) -> Iterator[tuple[int, Picture]]:
     """Yield (number of the bitstream, picture) of one bitstream after another, luma alone.
 
     This is how a sequence plays: the decoder stays open from one bitstream to the next where codec,
     header and size agree, and is opened anew where they do not. Bitstreams are asked for when their
-    turn comes. ``pts`` starts at 0 in each. ``borrow`` is explained at ``decode``.
+    turn comes. ``pts`` starts at 0 in each. ``borrow`` is explained at ``decode``. ``sessions``
+    decodes that many bitstreams at once, each in a thread with a decoder of its own, which is what
+    a GPU with several engines wants; ``engine_count()`` tells how many it has.
 
     Raises:
         BitstreamError: if one of them does not decode to what it claims; it may come after some
             pictures.
-        UnsupportedConfig: if ``thread_count`` or ``device`` is not usable.
+        UnsupportedConfig: if ``thread_count``, ``device`` or ``sessions`` is not usable.
         BackendUnavailable: if a decoder is not installed.
     """
     _check_thread_count(thread_count)
+    if not 1 <= sessions <= MOST_SESSIONS:
+        raise UnsupportedConfig(f"sessions is {sessions}, expected 1 to {MOST_SESSIONS}")
     options = DecodeOptions(_usable_device(device), thread_count, borrow=borrow)
-    return _decode_runs(bitstreams, options)
+    if sessions == 1:
+        return _decode_runs(bitstreams, options)
+
+    def session(streams: Iterable[Bitstream]) -> Iterator[tuple[int, Picture]]:
+        return _decode_runs(streams, options)
+
+    return decode_in_turn(bitstreams, session, sessions, torch.device(options.device))
 
 
 def _decode_runs(

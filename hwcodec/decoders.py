@@ -7,8 +7,8 @@ from functools import cache
 
 import torch
 
+from hwcodec.device_probe import FFMPEG, NVIDIA, probe_devices
 from hwcodec.errors import BackendUnavailable, UnsupportedConfig
-from hwcodec.probe import FFMPEG, NVIDIA, probe_devices
 from hwcodec.registry import capabilities
 from hwcodec.types import Codec, PictureGeometry
 
@@ -63,6 +63,11 @@ def choose_decoder(
     raise BackendUnavailable(
         f"no decoder for {codec.value} runs on this machine ({'; '.join(reasons)}); install PyAV"
     )
+
+
+def engine_count(codec: Codec, *, device: str | torch.device = "cpu") -> int:
+    """How many streams of a codec the device decodes side by side: NVDEC engines, else 1."""
+    return probe_devices().engine_count(codec) if str(device).startswith("cuda") else 1
 
 
 def _order(device: str) -> tuple[str, ...]:

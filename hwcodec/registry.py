@@ -9,9 +9,9 @@ from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
 
+from hwcodec.device_probe import FFMPEG, NVIDIA, probe_devices
 from hwcodec.encoders import BUILTIN, EncoderSpec, check_format
 from hwcodec.errors import BackendUnavailable, UnsupportedConfig
-from hwcodec.probe import FFMPEG, NVIDIA, probe_devices
 from hwcodec.types import (
     Bitstream,
     Capabilities,

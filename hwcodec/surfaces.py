@@ -76,6 +76,15 @@ class StreamOrder:
         if self._stream is not None:
             self._stream.wait_stream(torch.cuda.current_stream(self.device))
 
+    def hand_over(self, tensors: Sequence[Tensor]) -> None:
+        """Let the caller's stream wait, and keep the tensors' memory until it has read them."""
+        if self._stream is None:
+            return
+        self.before_reading()
+        current = torch.cuda.current_stream(self.device)
+        for tensor in tensors:
+            tensor.record_stream(current)
+
 
 def _own_codes(view: Tensor, pixel_format: PixelFormat) -> Tensor:
     if pixel_format.bit_depth == 8:

@@ -19,6 +19,7 @@ from hwcodec.backends.ffmpeg_decoding import DECODERS, decode_streams
 from hwcodec.backends.ffmpeg_frames import FULL_RANGE
 from hwcodec.backends.ffmpeg_options import encoder_options
 from hwcodec.bitstream import demux
+from hwcodec.device_probe import FFMPEG, probe_devices
 from hwcodec.encoders import BUILTIN
 from hwcodec.errors import BackendUnavailable, BitstreamError, UnsupportedConfig
 from hwcodec.headers import (
@@ -27,7 +28,6 @@ from hwcodec.headers import (
     with_sequence_header,
     without_user_data,
 )
-from hwcodec.probe import FFMPEG, probe_devices
 from hwcodec.types import (
     Bitstream,
     Capabilities,

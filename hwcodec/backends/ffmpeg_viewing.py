@@ -26,7 +26,8 @@ def write_viewing_video(
         BackendUnavailable: if the encoder fails.
     """
     try:
-        with libav.open_sink(str(path), {"movflags": "faststart"}) as container:
+        # FFmpeg takes what stands before the colon of a relative name for a protocol.
+        with libav.open_sink(str(path.absolute()), {"movflags": "faststart"}) as container:
             stream: Any = None
             for pts, planes in enumerate(frames):
                 tensors = tuple(torch.from_numpy(plane) for plane in planes)

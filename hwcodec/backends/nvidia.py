@@ -9,8 +9,8 @@ from hwcodec.annexb import to_annex_b
 from hwcodec.backends import pynv
 from hwcodec.backends.ledger import FrameLedger
 from hwcodec.backends.nvidia_encoding import encode_pictures
+from hwcodec.device_probe import NVIDIA, probe_devices
 from hwcodec.errors import BitstreamError
-from hwcodec.probe import NVIDIA, probe_devices
 from hwcodec.surfaces import StreamOrder, planes_of
 from hwcodec.types import Bitstream, Capabilities, DecodeOptions, EncoderSettings, Picture
 

@@ -1,8 +1,8 @@
 """PyNvVideoCodec, its only import: the few things of it that we use, as plain functions.
 
 Importing it fails with a RuntimeError where there is no driver, and a decoder that meets a CUDA
-error ends the whole process; so nothing here runs before `hwcodec.probe` has seen it work in a
-process of its own. Signatures and words are those of version 2.2.4; it ignores words it does not
+error ends the whole process; so nothing here runs before `hwcodec.device_probe` has seen it work
+in a process of its own. Signatures and words are those of version 2.2.4; it ignores words it does not
 know.
 """
 

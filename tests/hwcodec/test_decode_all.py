@@ -1,5 +1,7 @@
 """Many bitstreams through one open decoder, and beginnings of one, give what decoding all gives."""
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -169,3 +171,89 @@ def test_borrowing_copies_nothing_and_owning_does(make_pictures, make_settings) 
     # The decoder's rows are longer than the picture's, because its filters read beyond the border.
     assert not any(picture.luma.is_contiguous() for picture in decode(stream, borrow=True))
     assert all(picture.luma.is_contiguous() for picture in decode(stream))
+
+
+@pytest.mark.parametrize("sessions", [2, 3, 7])
+def test_several_sessions_give_what_one_gives_in_the_same_order(
+    software, sessions, make_pictures, make_settings
+) -> None:
+    groups = split_gops(encode(make_pictures(23), make_settings(software, gop_length=4)))
+    one = list(decode_all(groups))
+    several = list(decode_all(groups, sessions=sessions, thread_count=1))
+    places = [(number, picture.pts) for number, picture in one]
+    assert [(number, picture.pts) for number, picture in several] == places
+    assert same([p.luma for _, p in several], [p.luma for _, p in one])
+
+
+def test_sessions_ask_for_few_streams_ahead(make_pictures, make_settings, monkeypatch) -> None:
+    monkeypatch.setattr("hwcodec.parallel._WAITING_BYTES", 0)
+    stream = encode(make_pictures(2), make_settings("raw"))
+    asked = []
+
+    def streams() -> Iterator[Bitstream]:
+        for number in range(1000):
+            asked.append(number)
+            yield stream
+
+    played = decode_all(streams(), sessions=3)
+    for _ in range(4):
+        next(played)
+    played.close()  # type: ignore[attr-defined]
+    assert len(asked) <= 4 * 3
+
+
+def test_sessions_wait_for_whoever_takes_the_pictures(
+    make_pictures, make_settings, monkeypatch
+) -> None:
+    monkeypatch.setattr("hwcodec.parallel._WAITING_BYTES", 0)
+    stream = encode(make_pictures(40), make_settings("raw"))
+    played = decode_all([stream] * 3, sessions=3)
+    next(played)
+    time.sleep(0.3)
+    before = threading.active_count()
+    assert len(list(played)) == 3 * 40 - 1
+    assert threading.active_count() <= before - 3
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_damage_is_raised_in_its_turn_and_the_threads_end(
+    place, make_pictures, make_settings
+) -> None:
+    stream = encode(make_pictures(4), make_settings("libx264", b_frame_count=0))
+    broken = replace(stream, packets=(replace(stream.packets[0], data=b"\0\0\0\1x"),))
+    streams = [stream] * place + [broken] + [stream] * 2
+    threads, seen = threading.active_count(), []
+    with pytest.raises(BitstreamError):
+        seen.extend(number for number, _ in decode_all(streams, sessions=2))
+    # The session that meets the damage may still hold pictures of its stream before.
+    assert seen[: 4 * (place - 1)] == [number for number in range(place - 1) for _ in range(4)]
+    assert len(seen) <= 4 * place
+    assert threading.active_count() == threads
+
+
+def test_streams_shorter_than_the_decoder_is_late_do_not_starve_it(
+    make_pictures, make_settings
+) -> None:
+    stream = encode(make_pictures(1), make_settings("libx264"))
+    played = list(decode_all([stream] * 40, sessions=2, thread_count=8))
+    assert [number for number, _ in played] == list(range(40))
+
+
+def test_an_error_of_the_source_is_raised_in_its_turn(make_pictures, make_settings) -> None:
+    stream = encode(make_pictures(2), make_settings("raw"))
+
+    def streams() -> Iterator[Bitstream]:
+        yield from [stream] * 3
+        raise BitstreamError("file is gone")
+
+    seen: list[int] = []
+    with pytest.raises(BitstreamError, match="gone"):
+        seen.extend(number for number, _ in decode_all(streams(), sessions=2))
+    assert seen == [0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("sessions", [0, 17])
+def test_session_counts_out_of_range_are_refused(sessions) -> None:
+    with pytest.raises(UnsupportedConfig, match="sessions"):
+        decode_all([], sessions=sessions)
+    assert list(decode_all([], sessions=2)) == []

@@ -1,6 +1,7 @@
-"""The process that asks vendor libraries what they can do; see `hwcodec.probe`.
+"""The process that asks vendor libraries what they can do; see `hwcodec.device_probe`.
 
-``python -m hwcodec.probe_child STEP...`` writes one line of JSON per step as soon as it is known.
+``python -m hwcodec.device_probe_child STEP...`` writes one line of JSON per step, as soon as it is
+known.
 """
 
 import ctypes
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hwcodec.probe import DRIVER, FFMPEG, NVIDIA
+from hwcodec.device_probe import DRIVER, FFMPEG, NVIDIA
 
 _NAME_BYTES = 256
 

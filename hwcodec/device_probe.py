@@ -17,7 +17,7 @@ from hwcodec.types import Capabilities, Codec, PictureGeometry
 
 DRIVER, FFMPEG, NVIDIA = "driver", "ffmpeg", "nvidia"
 STEPS = (DRIVER, FFMPEG, NVIDIA)
-_CHILD = "hwcodec.probe_child"
+_CHILD = "hwcodec.device_probe_child"
 # Creating a context on a large machine takes seconds; a step that takes longer than this hangs.
 _TIMEOUT_S = 90.0
 _LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
