@@ -114,10 +114,13 @@ def capabilities(name: str) -> Capabilities:
         BackendUnavailable: if its library cannot be loaded, or the hardware it drives is missing.
     """
     step = _PROBED.get(name)
-    if step is not None and (said := probe_devices().refusal(step)):
-        # Loading a vendor library that does not work may end this process.
+    if step is None:
+        return load(name).capabilities()
+    # Loading a vendor library that does not work may end this process, so the probe answers.
+    found = probe_devices()
+    if said := found.refusal(step):
         raise BackendUnavailable(said)
-    return load(name).capabilities()
+    return found.capabilities(step)
 
 
 def probe() -> dict[str, Capabilities | BackendUnavailable]:

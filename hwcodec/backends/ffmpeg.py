@@ -19,7 +19,7 @@ from hwcodec.backends.ffmpeg_decoding import DECODERS, decode_streams
 from hwcodec.backends.ffmpeg_frames import FULL_RANGE
 from hwcodec.backends.ffmpeg_options import encoder_options
 from hwcodec.bitstream import demux
-from hwcodec.device_probe import FFMPEG, probe_devices
+from hwcodec.device_probe import FFMPEG, driver_refusal, probe_devices
 from hwcodec.encoders import BUILTIN
 from hwcodec.errors import BackendUnavailable, BitstreamError, UnsupportedConfig
 from hwcodec.headers import (
@@ -111,6 +111,8 @@ class FfmpegCudaBackend:
 @cache
 def _refusal(encoder: str) -> str | None:
     """Why an encoder does not open, or None; a missing driver is a normal answer."""
+    if BUILTIN[encoder].is_hardware and (missing := driver_refusal()):
+        return missing
     try:
         quiet = {"x265-params": "log-level=none"} if encoder == "libx265" else {}
         context = libav.new_encoder(encoder, quiet)
@@ -126,7 +128,7 @@ def _refusal(encoder: str) -> str | None:
 def _why(encoder: str) -> str:
     if not BUILTIN[encoder].is_hardware:
         return ""
-    return "it needs an NVIDIA driver and a GPU with an encoder, which A100, H100 and H200 lack; "
+    return "it needs a GPU with an encoding engine, which A100, H100 and H200 lack; "
 
 
 def _open_encoder(container: Any, settings: EncoderSettings) -> Any:  # noqa: ANN401 -- PyAV's own
