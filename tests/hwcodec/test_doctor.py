@@ -8,6 +8,8 @@ from hwcodec import BackendUnavailable, decoders, doctor, registry
 from hwcodec.device_probe import DRIVER, FFMPEG, NVIDIA, STEPS, DeviceProbe, Finding
 from hwcodec.doctor import Diagnosis, examine, table
 
+ffmpeg = pytest.importorskip("hwcodec.backends.ffmpeg")
+
 MISSING = "there is no NVIDIA driver; install it"
 H200 = DeviceProbe({
     DRIVER: Finding(is_ok=True, data={"devices": ["NVIDIA H200"], "cuda_version": "13.0"}),
@@ -36,9 +38,12 @@ NOTHING = DeviceProbe({step: Finding(is_ok=False, said=MISSING) for step in STEP
 def diagnosis(monkeypatch: pytest.MonkeyPatch, found: DeviceProbe) -> Diagnosis:
     for module in (doctor, registry, decoders):
         monkeypatch.setattr(module, "probe_devices", lambda: found)
-    registry.capabilities.cache_clear()
+    monkeypatch.setattr(ffmpeg, "driver_refusal", lambda: found.refusal(DRIVER) or None)
+    for cached in (registry.capabilities, ffmpeg._refusal):
+        cached.cache_clear()
     answer = examine()
-    registry.capabilities.cache_clear()
+    for cached in (registry.capabilities, ffmpeg._refusal):
+        cached.cache_clear()
     return answer
 
 
