@@ -8,7 +8,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from bake.api import bake_capture, encode_scene
 from bake.capture import Capture, CaptureOptions, open_capture
-from bake.errors import ArtifactError, BakeError, CapacityError, CaptureError
+from bake.errors import ArtifactError, BakeError, CapacityError, CaptureError, FolderError
 from bake.export import ExportOptions, export
 from bake.pipeline import BakeConfig, bake
 from bake.sequence import BakedSequence, open_sequence
@@ -23,6 +23,7 @@ __all__ = [
     "CaptureError",
     "CaptureOptions",
     "ExportOptions",
+    "FolderError",
     "bake",
     "bake_capture",
     "encode_scene",

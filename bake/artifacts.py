@@ -8,10 +8,8 @@ whole or not at all.
 import hashlib
 import io
 import json
-import os
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -21,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bake.errors import ArtifactError
+from bake.scene_folder import SCENE_FILE, STAGE_FOLDERS, check_out_folder
+from hwcodec import replace_file
 
 # What `ArtifactStore.path` makes, and the temporary files that a killed bake leaves beside it.
 _ARTIFACT = re.compile(r".+-[0-9a-f]{16}\.\w+|\..+\.\d+\.part")
@@ -44,7 +44,11 @@ _NOT_AN_ARRAY = (
 
 
 def make_key(*inputs: object) -> str:
-    """A short hash of dataclasses, plain values and bytes, equal only for equal inputs."""
+    """A short hash of dataclasses, plain values and bytes, equal only for equal inputs.
+
+    Raises:
+        TypeError: if an input has no plain form; mappings have one if their keys are text.
+    """
     digest = hashlib.blake2b(digest_size=_KEY_LENGTH // 2)
     digest.update(str(STAGE_VERSION).encode())
     for value in inputs:
@@ -67,12 +71,14 @@ class ArtifactStore:
     """A folder of stage results.
 
     Raises:
+        FolderError: if the folder holds something else than a bake.
         ArtifactError: if the folder cannot be made or written.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._used: set[Path] = set()
+        check_out_folder(root)
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -119,10 +125,16 @@ class ArtifactStore:
     def discard_unused(self) -> int:
         """Remove results that this run neither read nor wrote; how many files that were.
 
-        Files that no bake has written stay.
+        Only the stages' own folders are searched, and no link is followed: files that no bake has
+        written stay.
         """
-        found = [path for path in self.root.rglob("*") if _ARTIFACT.fullmatch(path.name)]
-        stale = [path for path in found if path.is_file() and path not in self._used]
+        folders = [self.root / name for name in STAGE_FOLDERS]
+        own = [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
+        found = [path for folder in own for path in folder.iterdir()]
+        found += self.root.glob(f".{SCENE_FILE}.*.part")
+        named = [path for path in found if _ARTIFACT.fullmatch(path.name)]
+        files = [path for path in named if path.is_file() and not path.is_symlink()]
+        stale = [path for path in files if path not in self._used]
         for path in stale:
             path.unlink()
         return len(stale)
@@ -148,29 +160,13 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises:
         ArtifactError: if it cannot be written, a full disk included; nothing is left behind.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        replace_file(path, data)
     except OSError as error:
-        _remove(partial)
         raise ArtifactError(
             f"cannot write {path.name} ({len(data)} bytes) to {path.parent}: {error.strerror}; "
             "free some space or choose another out folder, then run again to resume"
         ) from error
-    except BaseException:
-        _remove(partial)
-        raise
-
-
-def _remove(path: Path) -> None:
-    """Remove a file where that is possible; the error on its way to the caller matters more."""
-    with suppress(OSError):
-        path.unlink()
 
 
 def _to_json(value: object) -> bytes:
@@ -184,7 +180,9 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in sorted(value.items())}
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("cannot key an artifact by a mapping whose keys are not all text")
+        return {key: _plain(item) for key, item in sorted(value.items())}
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(f"cannot key an artifact by a {type(value).__name__}")

@@ -27,7 +27,8 @@ from render.geometry import Aabb
 
 __all__ = ["Capture", "CaptureOptions", "Split", "View", "open_capture", "register_loader"]
 
-_FRAMES = re.compile(r"(\d*):(\d*)(?::(\d+))?|(\d+)")
+# Nine digits: more frames than any capture has.
+_FRAMES = re.compile(r"(\d{0,9}):(\d{0,9})(?::(\d{1,9}))?|(\d{1,9})")
 # Decoding is bound by memory beyond a few threads. A choice.
 _READ_THREADS = 4
 

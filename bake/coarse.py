@@ -12,12 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bake import limits
 from bake.capture import Capture, View
 from bake.errors import CaptureError
 from bake.hull import visual_hull
 from bake.losses import LossConfig
 from bake.rays import TrainingRays, useful_pixels
 from bake.trainer import AtlasTrainer, BlockLoss, Rates, Schedule, Shading, ValueRange
+from hwcodec.records import finite_number, positive_number, whole_number
 from render.cameras import Camera, pixel_rays
 from render.field import Field, build_geometry
 from render.mapping import MappingTable, build_mapping
@@ -53,16 +55,27 @@ class CoarseConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings that would leave nothing or train nothing."""
-        if self.resolution < 4 or self.iterations < 1 or self.rays < 1:
-            raise ValueError(f"{self} needs a resolution of 4 and at least one ray and iteration")
-        if not (self.density_rate > 0 and 0 <= self.weight_threshold < 1):
-            raise ValueError(f"{self} needs a positive rate and a weight threshold in [0, 1)")
+        whole_number("coarse resolution", self.resolution, 4, limits.MOST_RESOLUTION)
+        whole_number("coarse iterations", self.iterations, 1, limits.MOST_ITERATIONS)
+        whole_number("coarse rays", self.rays, 1, limits.MOST_RAYS)
+        positive_number("coarse density_rate", self.density_rate, limits.LARGEST_VALUE)
+        finite_number(
+            "coarse initial_density",
+            self.initial_density,
+            -limits.LARGEST_VALUE,
+            limits.LARGEST_VALUE,
+        )
+        if not 0 <= self.weight_threshold < 1:
+            raise ValueError(
+                f"coarse weight_threshold is {self.weight_threshold}, expected a number in [0, 1)"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameViews:
-    """One frame's training pictures with their cameras."""
+    """One frame's training pictures with their cameras, and which views of the capture they are."""
 
+    indices: tuple[int, ...]
     cameras: tuple[Camera, ...]
     views: tuple[View, ...]
 
@@ -80,7 +93,7 @@ def read_training_views(capture: Capture, frame_index: int) -> FrameViews:
             "leave the frame out or move a view to the training split"
         )
     views = capture.views(frame_index, indices)
-    return FrameViews(tuple(capture.cameras[i] for i in indices), tuple(views))
+    return FrameViews(indices, tuple(capture.cameras[i] for i in indices), tuple(views))
 
 
 def find_occupancy(

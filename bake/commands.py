@@ -9,10 +9,11 @@ import torch
 
 from bake.capture import open_capture
 from bake.config import BakeCommand, ConfigError, describe, load_command, preset_names
-from bake.errors import BakeError, CapacityError, CaptureError
+from bake.errors import BakeError, CapacityError, CaptureError, FolderError
 from bake.export import EXPORT_PROFILES, ExportOptions, export
 from bake.pipeline import bake
 from bake.progress import LineProgress
+from bake.scene_folder import check_out_folder
 from bake.sequence import open_sequence
 from hwcodec import (
     ConstantQp,
@@ -26,6 +27,9 @@ from hwcodec import (
     open_package,
 )
 from render.console import UsageError, run, say, warn
+
+# What codecs count in.
+_MOST_BITS_PER_SECOND = (1 << 31) - 1
 
 _BAKE_HELP = """usage: bake-sequence [KEY=VALUE ...]
 
@@ -51,7 +55,7 @@ def bake_sequence(argv: Sequence[str] | None = None) -> int:
         return 0
     return run(
         lambda: _bake(words),
-        usage=(ConfigError, CaptureError, CapacityError),
+        usage=(ConfigError, CaptureError, CapacityError, FolderError),
         failures=(BakeError,),
     )
 
@@ -66,13 +70,15 @@ def encode_atlas(argv: Sequence[str] | None = None) -> int:
 def _bake(words: Sequence[str]) -> None:
     command = load_command(words)
     _check_device(command.device)
+    out = Path(command.out)
+    check_out_folder(out)
     capture = open_capture(command.capture)
     sys.stderr.write(
         f"{capture.name}: {capture.frame_count} frames, {len(capture.split.train)} training and "
         f"{len(capture.split.test)} held-out views of "
         f"{capture.cameras[0].width}x{capture.cameras[0].height}\n"
     )
-    sequence = bake(capture, command.config, Path(command.out), LineProgress())
+    sequence = bake(capture, command.config, out, LineProgress())
     say(
         f"baked {sequence.frame_count} frames in {len(sequence.groups)} groups into {command.out}; "
         f"next: encode-atlas {command.out} --out PACKAGE"
@@ -92,6 +98,8 @@ def _check_device(device: str) -> None:
 
 
 def _encode(arguments: argparse.Namespace) -> None:
+    if "\0" in f"{arguments.scene}{arguments.out}":
+        raise UsageError("a path holds a NUL, expected names of folders; correct it")
     if not Path(arguments.scene).is_dir():
         raise UsageError(
             f"there is no folder {arguments.scene}, expected the out folder of bake-sequence"
@@ -139,10 +147,10 @@ def _bits_per_second(text: str) -> int:
     """``800k``, ``2M`` or a plain number."""
     units = {"k": 1_000, "m": 1_000_000}
     scale = units.get(text[-1:].lower(), 1)
-    number = float(text[:-1] if scale > 1 else text)
-    if not number > 0:
+    number = float(text[:-1] if scale > 1 else text) * scale
+    if not 1 <= number <= _MOST_BITS_PER_SECOND:
         raise ValueError(text)
-    return round(number * scale)
+    return round(number)
 
 
 def _encode_parser() -> argparse.ArgumentParser:

@@ -32,10 +32,20 @@ class BakeCommand(BakeConfig):
     """A bake's settings plus where its result goes and where it runs.
 
     ``out`` is the scene folder; ``device`` is auto, cpu or cuda.
+
+    Raises:
+        ValueError: if a setting is out of range, or ``out`` names no folder.
     """
 
     out: str = "outputs/scene"
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse an empty ``out``, which would mean the current folder."""
+        # A class with slots is made anew, which super() without arguments does not survive.
+        BakeConfig.__post_init__(self)
+        if not self.out.strip() or "\0" in self.out:
+            raise ValueError(f"out is {self.out!r}, expected the path of a folder")
 
     @property
     def config(self) -> BakeConfig:
@@ -54,10 +64,12 @@ def load_command(overrides: Sequence[str] = ()) -> BakeCommand:
     try:
         with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
             composed = compose("bake", overrides=literal)
-        command = OmegaConf.to_object(composed)
+        # Hydra's + adds keys of any name; merging refuses those that are no setting.
+        plain = OmegaConf.to_container(composed)
+        command = OmegaConf.to_object(OmegaConf.merge(_writable_schema(BakeCommand), plain))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        # Hydra wraps what it finds; the innermost message names the key or value.
-        cause = error.__cause__ or error
+        # Hydra wraps what it finds, and then the inner message names the key or value.
+        cause = error if isinstance(error, ValueError) else error.__cause__ or error
         reason = " ".join(str(cause).split())
         raise ConfigError(
             f"cannot use these settings: {reason}; see bake-sequence --help for the keys"

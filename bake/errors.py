@@ -3,7 +3,8 @@
 BakeError
 ├── CaptureError     the multi-view video cannot be used as it is
 ├── CapacityError    the scene does not fit the atlas, grid or memory it was given
-└── ArtifactError    a stage's stored result is missing, damaged or from other settings
+├── ArtifactError    a stage's stored result is missing, damaged or from other settings
+└── FolderError      the out folder holds something else than a bake
 """
 
 
@@ -21,3 +22,7 @@ class CapacityError(BakeError, ValueError):
 
 class ArtifactError(BakeError, ValueError):
     """A stored result of an earlier stage cannot be used; the message says which to redo."""
+
+
+class FolderError(BakeError, ValueError):
+    """The folder that a bake should go to holds something else; choose another one."""

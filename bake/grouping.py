@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bake import limits
 from bake.errors import CapacityError
+from hwcodec.records import whole_number
 from render.occupancy import OccupancyGrid, union
 
 
@@ -16,7 +18,7 @@ class GroupingConfig:
         max_length: most frames of a group; bounds the seek time of a player.
 
     Raises:
-        ValueError: if a limit is not positive.
+        ValueError: if a limit is out of range.
     """
 
     texel_capacity: int = 1 << 19
@@ -24,8 +26,8 @@ class GroupingConfig:
 
     def __post_init__(self) -> None:
         """Refuse limits that no frame could meet."""
-        if self.texel_capacity < 1 or self.max_length < 1:
-            raise ValueError(f"{self} allows no group at all, expected limits of at least 1")
+        whole_number("texel_capacity", self.texel_capacity, 1, limits.MOST_TEXELS)
+        whole_number("max_length", self.max_length, 1, limits.MOST_TEXELS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,10 +7,13 @@ a block border, where neighbors in the picture are strangers in space.
 """
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+
+from bake import limits
+from hwcodec.records import finite_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class LossConfig:
         target_qp: quantization parameter at which bits are estimated.
 
     Raises:
-        ValueError: if a weight is negative or the QP is not one of H.264 and HEVC.
+        ValueError: if a weight is negative or huge, or the QP is not one of H.264 and HEVC.
     """
 
     opacity_entropy: float = 1e-3
@@ -39,9 +42,9 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         """Refuse weights that would reward what they should punish."""
-        *weights, target_qp = astuple(self)
-        if not all(0 <= weight < math.inf for weight in weights) or not 0 <= target_qp <= 51:
-            raise ValueError(f"{self} expected weights of at least 0 and a target_qp in 0..51")
+        for field in fields(self):
+            largest = 51 if field.name == "target_qp" else limits.LARGEST_VALUE
+            finite_number(field.name, getattr(self, field.name), 0, largest)
 
 
 def photometric(colors: Tensor, truth: Tensor) -> Tensor:

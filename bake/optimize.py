@@ -10,25 +10,34 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bake import limits
 from bake.coarse import FrameViews
 from bake.losses import LossConfig
 from bake.rays import TrainingRays, useful_pixels
 from bake.trainer import AtlasTrainer, BlockLoss, FitReport, Rates, Schedule, Shading, ValueRange
-from render.cameras import Camera
+from hwcodec.records import finite_number, positive_number, whole_number
 from render.field import Field, FieldGeometry, build_geometry, make_field
-from render.mapping import UNMAPPED, MappingTable, build_mapping
+from render.mapping import BLOCK_SIZES, UNMAPPED, MappingTable, build_mapping
 from render.occupancy import OccupancyGrid
 from render.shading import ShadingMlp, ShadingShape, round_weights
 
 
 @dataclass(frozen=True, slots=True)
 class ShadingConfig:
-    """Sizes of the shading network; see `render.shading.ShadingShape`."""
+    """Sizes of the shading network; see `render.shading.ShadingShape`.
+
+    Raises:
+        ValueError: if the renderer draws no such network.
+    """
 
     feature_count: int = 8
     width: int = 32
     depth: int = 3
     frequency_count: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse what the renderer would refuse, which is a ValueError too, before any work."""
+        ShadingShape(self.feature_count, self.width, self.depth, self.frequency_count)
 
     @property
     def shape(self) -> ShadingShape:
@@ -78,19 +87,22 @@ class OptimizeConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings that would train nothing or diverge at once."""
-        counts = (self.first_iterations, self.group_iterations, self.iterations, self.rays)
-        if min(counts) < 1 or self.levels < 0:
-            raise ValueError(f"{self} needs at least one ray and one iteration per frame")
-        sizes = (self.step, self.density_rate, self.feature_rate, self.network_rate)
-        factors = (self.final_factor, self.later_factor, self.density_range, self.feature_range)
-        if min(*sizes, *factors) <= 0:
-            raise ValueError(f"{self} needs positive rates, factors, ranges and step")
-        starts = (self.initial_density, self.lifted_density)
-        if max(abs(start) for start in starts) > self.density_range:
-            raise ValueError(
-                f"initial_density and lifted_density are {starts}, expected within the density "
-                f"range of {self.density_range}"
-            )
+        for name in ("first_iterations", "group_iterations", "iterations"):
+            whole_number(name, getattr(self, name), 1, limits.MOST_ITERATIONS)
+        whole_number("rays", self.rays, 1, limits.MOST_RAYS)
+        whole_number("levels", self.levels, 0, limits.MOST_LEVELS)
+        if self.block_size not in BLOCK_SIZES:
+            raise ValueError(f"block_size is {self.block_size}, expected one of {BLOCK_SIZES}")
+        finite_number("step", self.step, limits.SMALLEST_STEP, limits.LARGEST_STEP)
+        rates = ("density_rate", "feature_rate", "network_rate")
+        for name in (*rates, "final_factor", "later_factor"):
+            positive_number(name, getattr(self, name), limits.LARGEST_VALUE)
+        for name in ("density_range", "feature_range"):
+            value = getattr(self, name)
+            finite_number(name, value, limits.SMALLEST_RANGE, limits.LARGEST_VALUE)
+        for name in ("initial_density", "lifted_density"):
+            limit = self.density_range
+            finite_number(f"{name} within the density_range", getattr(self, name), -limit, limit)
 
     @property
     def limits(self) -> ValueRange:
@@ -127,7 +139,7 @@ class FrameResult:
 
 
 class SequenceOptimizer:
-    """Trains frames in order; holds the current group's trainer, and useful pixels per camera."""
+    """Trains frames in order; holds the current group's trainer, and useful pixels per view."""
 
     def __init__(
         self,
@@ -141,7 +153,6 @@ class SequenceOptimizer:
         self._group: GroupScene | None = None
         self._trainer: AtlasTrainer | None = None
         self._useful: dict[int, Tensor] = {}
-        self._cameras: dict[int, Camera] = {}
 
     def first(
         self, scene: GroupScene, views: FrameViews, occupancy: OccupancyGrid | None = None
@@ -200,7 +211,10 @@ class SequenceOptimizer:
         trainer = self._enter(scene)
         texels, previous = start
         trainer.load(texels)
-        useful = [self._useful_pixels(scene, camera) for camera in views.cameras]
+        for index, camera in zip(views.indices, views.cameras, strict=True):
+            if index not in self._useful:  # Found once per view and group.
+                self._useful[index] = useful_pixels(scene.geometry, camera)
+        useful = [self._useful[index] for index in views.indices]
         pictures = [view.rgb for view in views.views]
         rays = TrainingRays(scene.geometry, views.cameras, pictures, useful)
         loss = BlockLoss(self._losses, self._config.block_size, self._config.limits, previous)
@@ -211,19 +225,11 @@ class SequenceOptimizer:
         """The trainer of this group; a new group forgets the old one's buffers."""
         if self._group is not scene or self._trainer is None:
             config = self._config
-            self._group, self._useful, self._cameras = scene, {}, {}
+            self._group, self._useful = scene, {}
             self._trainer = AtlasTrainer(
                 scene.geometry, self._shading.feature_count, config.step, config.limits
             )
         return self._trainer
-
-    def _useful_pixels(self, scene: GroupScene, camera: Camera) -> Tensor:
-        """Computed once per camera and group."""
-        key = id(camera)
-        if key not in self._useful:
-            self._cameras[key] = camera  # Kept alive so that its id stays its own.
-            self._useful[key] = useful_pixels(scene.geometry, camera)
-        return self._useful[key]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

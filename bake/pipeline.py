@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bake import limits
 from bake.artifacts import ArtifactStore, digest_arrays, make_key
 from bake.capture import Capture, CaptureOptions
 from bake.coarse import CoarseConfig, FrameViews, find_occupancy, read_training_views
-from bake.errors import ArtifactError
+from bake.errors import ArtifactError, CapacityError
 from bake.grouping import GroupingConfig, GroupPlan, plan_groups
 from bake.losses import LossConfig
 from bake.optimize import (
@@ -30,14 +31,15 @@ from bake.optimize import (
     carry_texels,
 )
 from bake.progress import Progress
+from bake.scene_folder import SCENE_FILE
 from bake.sequence import (
-    SCENE_FILE,
     BakedSequence,
     FieldSettings,
     Rig,
     Span,
     save_sequence,
 )
+from hwcodec.records import whole_number
 from render.errors import RenderError
 from render.mapping import MappingTable
 from render.occupancy import OccupancyGrid, VoxelGrid, cover
@@ -47,7 +49,11 @@ from render.shading import ShadingMlp, weights_from_bytes, weights_to_bytes
 
 @dataclass(frozen=True, slots=True)
 class BakeConfig:
-    """Everything that decides a bake's result, one dataclass per stage."""
+    """Everything that decides a bake's result, one dataclass per stage.
+
+    Raises:
+        ValueError: if resolution or seed is out of range.
+    """
 
     capture: CaptureOptions = field(default_factory=CaptureOptions)
     resolution: int = 128
@@ -57,6 +63,11 @@ class BakeConfig:
     losses: LossConfig = field(default_factory=LossConfig)
     shading: ShadingConfig = field(default_factory=ShadingConfig)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check what no stage checks for itself."""
+        whole_number("resolution", self.resolution, 2, limits.MOST_RESOLUTION)
+        whole_number("seed", self.seed, 0, limits.MOST_SEED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +89,7 @@ class Bake:
     ) -> None:
         self._capture, self._config = capture, config
         self._store, self._progress = store, progress
-        self._grid: VoxelGrid = cover(capture.aabb, config.resolution)
+        self._grid: VoxelGrid = _cover(capture, config.resolution)
         self._digests: dict[int, bytes] = {}
 
     def run(self) -> BakedSequence:
@@ -264,6 +275,18 @@ def bake(capture: Capture, config: BakeConfig, out: Path, progress: Progress) ->
         BakeError: as `Bake.run` does.
     """
     return Bake(capture, config, ArtifactStore(out), progress).run()
+
+
+def _cover(capture: Capture, resolution: int) -> VoxelGrid:
+    """The grid of the whole bake.
+
+    Raises:
+        CapacityError: if the capture's box is too long for its width.
+    """
+    try:
+        return cover(capture.aabb, resolution)
+    except RenderError as error:
+        raise CapacityError(f"the aabb of {capture.name!r} takes no grid: {error}") from error
 
 
 @contextmanager

@@ -19,48 +19,43 @@ from torch import Tensor
 
 from bake.artifacts import load_array, write_atomic
 from bake.errors import ArtifactError
-from render.cameras import Camera
+from bake.scene_folder import SCENE_FILE, SCENE_FORMAT
+from bake.sequence_record import (
+    FieldSettings,
+    Rig,
+    Span,
+    camera_from_json,
+    camera_to_json,
+    read_files,
+    read_frame_rate,
+    read_grid,
+    read_network,
+    read_provenance,
+    read_rig,
+    read_settings,
+    read_spans,
+)
+from hwcodec.records import named_values, parse_json, shown, whole_number
 from render.errors import RenderError
-from render.geometry import Aabb
 from render.mapping import MappingTable, build_mapping
 from render.occupancy import OccupancyGrid, VoxelGrid
 from render.occupancy_codec import decode_occupancy
-from render.shading import ShadingShape
+from render.shading import ShadingShape, weights_from_bytes
 
-SCENE_FILE = "scene.json"
+__all__ = [
+    "SCENE_FILE",
+    "BakedSequence",
+    "FieldSettings",
+    "Rig",
+    "Span",
+    "camera_from_json",
+    "camera_to_json",
+    "open_sequence",
+    "save_sequence",
+]
+
 SCENE_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A group's place in the sequence and its occupancy file, relative to the scene folder."""
-
-    first_frame: int
-    frame_count: int
-    occupancy_file: str
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSettings:
-    """Constants that turn texels into a field; a player needs all of them.
-
-    ``density_range`` and ``feature_range`` are the symmetric limits of texel values.
-    """
-
-    block_size: int
-    step: float
-    density_range: float
-    feature_range: float
-    background: tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rig:
-    """The capture's cameras at baked size, and which of them trained and which were held out."""
-
-    cameras: tuple[Camera, ...]
-    train: tuple[int, ...]
-    test: tuple[int, ...]
+_KEYS = "format version grid groups atlas_files network settings rig frame_rate provenance"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,14 +110,24 @@ class BakedSequence:
             return build_mapping(OccupancyGrid(self.grid, bits), self.settings.block_size)
         except RenderError as error:
             raise ArtifactError(f"{group.occupancy_file}: {error}; bake the scene again") from error
+        except MemoryError as error:
+            raise ArtifactError(
+                f"{group.occupancy_file} is for a grid of {self.grid.vertex_count} vertices, which "
+                "takes more memory than there is; bake at a lower resolution"
+            ) from error
 
     def network_bytes(self) -> bytes:
         """The weights of the shading network.
 
         Raises:
-            ArtifactError: if the file is missing.
+            ArtifactError: if the file is missing, or does not hold weights of this network.
         """
-        return _read(self.root / self.network_file)
+        data = _read(self.root / self.network_file)
+        try:
+            weights_from_bytes(data, self.shading)
+        except RenderError as error:
+            raise ArtifactError(f"{self.network_file}: {error}; bake the scene again") from error
+        return data
 
     def texels(self, frame_index: int) -> Tensor:
         """Texel values of a frame, float32 (texels, channels), density first.
@@ -132,6 +137,10 @@ class BakedSequence:
         """
         path = self.root / self.atlas_files[frame_index]
         array = load_array(_read(path), path)
+        if array.dtype != np.float16:
+            raise ArtifactError(
+                f"{path.name} holds {array.dtype}, expected float16; bake the scene again"
+            )
         if array.ndim != 2 or array.shape[1] != 1 + self.shading.feature_count:
             raise ArtifactError(
                 f"{path.name} has shape {array.shape}, expected (texels, "
@@ -143,7 +152,7 @@ class BakedSequence:
 def save_sequence(sequence: BakedSequence) -> None:
     """Write ``scene.json``, last of all files, so that its presence means a finished bake."""
     record = {
-        "format": "videorf-scene",
+        "format": SCENE_FORMAT,
         "version": SCENE_VERSION,
         "grid": {
             "minimum": list(sequence.grid.aabb.minimum),
@@ -179,10 +188,11 @@ def save_sequence(sequence: BakedSequence) -> None:
 
 
 def open_sequence(root: Path) -> BakedSequence:
-    """Open a finished bake.
+    """Open a finished bake, whose record and network are checked; atlases are read later.
 
     Raises:
-        ArtifactError: if the folder holds none, an unfinished one, or one of a newer version.
+        ArtifactError: if the folder holds none, an unfinished or damaged one, or one of a newer
+            version.
     """
     path = root / SCENE_FILE
     if not path.is_file():
@@ -191,63 +201,44 @@ def open_sequence(root: Path) -> BakedSequence:
             "bake-sequence; run bake-sequence again with the same out folder until it ends"
         )
     try:
-        record = json.loads(path.read_bytes())
-        version = record["version"]
-        if record["format"] != "videorf-scene" or not isinstance(version, int):
-            raise ValueError("it is not a scene file")
-        if version > SCENE_VERSION:
-            raise ArtifactError(
-                f"{path} has version {version}, expected at most {SCENE_VERSION}; "
-                "update this software"
-            )
-        return _from_record(root, record)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, RenderError) as error:
-        if isinstance(error, ArtifactError):
-            raise
-        raise ArtifactError(f"{path} is damaged: {error!r}; bake the scene again") from error
+        record = named_values("the file", parse_json(_read(path)), _KEYS)
+        _read_version(path, record)
+        sequence = _from_record(root, record)
+    except ArtifactError:
+        raise
+    except (ValueError, RenderError) as error:
+        raise ArtifactError(f"{path} is damaged: {error}; bake the scene again") from error
+    sequence.network_bytes()
+    return sequence
 
 
-def camera_to_json(camera: Camera) -> dict[str, Any]:
-    """A camera as plain numbers: size, intrinsics, and the upper three rows of its pose."""
-    return {
-        "size": [camera.width, camera.height],
-        "lens": [camera.focal_x, camera.focal_y, camera.center_x, camera.center_y],
-        "pose": camera.world_to_camera[:3].tolist(),
-    }
+def _read_version(path: Path, record: Mapping[str, object]) -> None:
+    """Refuse other files, and those of a later version."""
+    if record["format"] != SCENE_FORMAT:
+        raise ValueError("it is not a scene file")
+    version = record["version"]
+    if isinstance(version, int) and version > SCENE_VERSION:
+        raise ArtifactError(
+            f"{path} has version {shown(version)}, expected at most {SCENE_VERSION}; "
+            "update this software"
+        )
+    whole_number("version", version, 1, SCENE_VERSION)
 
 
-def camera_from_json(record: Mapping[str, Any]) -> Camera:
-    """The camera that `camera_to_json` wrote."""
-    width, height = record["size"]
-    pose = np.array([*record["pose"], [0.0, 0.0, 0.0, 1.0]], np.float64)
-    focal_x, focal_y, center_x, center_y = record["lens"]
-    return Camera(width, height, focal_x, focal_y, center_x, center_y, pose)
-
-
-def _from_record(root: Path, record: Mapping[str, Any]) -> BakedSequence:
-    grid, network, rig = record["grid"], dict(record["network"]), record["rig"]
-    network_file = network.pop("file")
-    x, y, z = (int(count) for count in grid["shape"])
-    settings = {**record["settings"], "background": tuple(record["settings"]["background"])}
+def _from_record(root: Path, record: Mapping[str, object]) -> BakedSequence:
+    atlas_files = read_files(record["atlas_files"])
+    shading, network_file = read_network(record["network"])
     return BakedSequence(
         root=root,
-        grid=VoxelGrid(
-            Aabb(tuple(grid["minimum"]), tuple(grid["maximum"])),
-            grid["voxel_size"],
-            (x, y, z),
-        ),
-        groups=tuple(Span(*group) for group in record["groups"]),
-        atlas_files=tuple(record["atlas_files"]),
-        shading=ShadingShape(**network),
+        grid=read_grid(record["grid"]),
+        groups=read_spans(record["groups"], len(atlas_files)),
+        atlas_files=atlas_files,
+        shading=shading,
         network_file=network_file,
-        settings=FieldSettings(**settings),
-        rig=Rig(
-            tuple(camera_from_json(camera) for camera in rig["cameras"]),
-            tuple(rig["train"]),
-            tuple(rig["test"]),
-        ),
-        frame_rate=Fraction(*record["frame_rate"]),
-        provenance=record["provenance"],
+        settings=read_settings(record["settings"]),
+        rig=read_rig(record["rig"]),
+        frame_rate=read_frame_rate(record["frame_rate"]),
+        provenance=read_provenance(record["provenance"]),
     )
 
 

@@ -9,30 +9,20 @@ Each stage is timed alone over all groups, each played in a loop with the decode
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import chain, repeat
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from benchmarks.ffmpeg_program import FfmpegProgram, ProgramError, find_ffmpeg
-from benchmarks.stopwatch import Rate, Repeats, Stage, measure, repeated
-from hwcodec import Bitstream, Codec, Picture, decode_all, mux
+from benchmarks.decode_rows import ATLAS, DEMUX, LUMA, DecodePlan, DecodeRow
+from benchmarks.decode_rows import decode_stages as stages_of_streams
+from benchmarks.stopwatch import Rate, Stage, measure, repeated
+from benchmarks.stream_matrix import StreamSpec
+from benchmarks.yardsticks import FFMPEG, Played, Yardsticks, write_files, yardsticks
+from hwcodec import Bitstream, Codec, Picture, choose_decoder
 from render.scene import BakedScene, unpack_picture
 
-FFMPEG = "ffmpeg"
-
-
-@dataclass(frozen=True, slots=True)
-class DecodePlan:
-    """Where and how to decode; ``thread_count`` None lets each decoder choose."""
-
-    device: str = "cpu"
-    thread_count: int | None = None
-    repeats: Repeats = field(default_factory=Repeats)
+__all__ = ["FFMPEG", "DecodePlan", "DecodeReport", "decode_stages", "run_decode_benchmark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +39,7 @@ class DecodeReport:
         """Our luma decoding over that of ``ffmpeg`` without its start-up; above 1 is faster."""
         if FFMPEG not in self.rates:
             return None
-        return self.rates["luma"].fps / self.rates[FFMPEG].fps
+        return self.rates[LUMA].fps / self.rates[FFMPEG].fps
 
     def to_json(self) -> dict[str, Any]:
         """All rates as plain numbers; what was not measured is null."""
@@ -57,13 +47,20 @@ class DecodeReport:
         return {
             FFMPEG: None,
             **stages,
-            "decode_fps": self.rates["atlas"].fps,
-            "luma_fps": self.rates["luma"].fps,
+            "decode_fps": self.rates[ATLAS].fps,
+            "luma_fps": self.rates[LUMA].fps,
             "decode_vs_ffmpeg": self.ratio,
             "ffmpeg_version": self.ffmpeg_version,
             "ffmpeg_startup_s": self.ffmpeg_startup_s,
             "ffmpeg_note": self.note,
         }
+
+    def row(self, scene: BakedScene, plan: DecodePlan) -> DecodeRow:
+        """The package as a row among others; its first stream speaks for all."""
+        first = scene.package.bitstream(scene.record.groups[0].stream)
+        choice = choose_decoder(first.codec, first.geometry, device=plan.device)
+        spec = StreamSpec.of(first, scene.frame_count)
+        return DecodeRow(spec, choice, plan.thread_count, 1, self.rates, self.note, 1.0)
 
 
 def decode_stages(scene: BakedScene, plan: DecodePlan) -> list[Stage]:
@@ -75,112 +72,40 @@ def decode_stages(scene: BakedScene, plan: DecodePlan) -> list[Stage]:
         BitstreamError: if a stream is.
     """
     groups = scene.record.groups
-    streams = [scene.package.bitstream(group.stream) for group in groups]
+    played = Played(_streams(scene), (), plan.device, plan.thread_count)
 
     def read() -> int:
-        return sum(len(scene.package.bitstream(group.stream).packets) for group in groups)
+        return sum(len(stream.packets) for stream in _streams(scene))
 
-    def planes(loops: int) -> int:
-        count = sum(1 for _ in _pictures(streams, loops, plan))
-        return _finished(count, plan.device)
+    def unpack(number: int, picture: Picture) -> object:
+        return unpack_picture(groups[number], picture)
 
-    def atlases(loops: int) -> int:
-        count = 0
-        for number, picture in _pictures(streams, loops, plan):
-            unpack_picture(groups[number // loops], picture)
-            count += 1
-        return _finished(count, plan.device)
-
-    return [Stage("demux", repeated(read)), Stage("luma", planes), Stage("atlas", atlases)]
+    return [Stage(DEMUX, repeated(read)), *stages_of_streams(played, unpack)]
 
 
 def run_decode_benchmark(scene: BakedScene, plan: DecodePlan) -> DecodeReport:
-    """Time a package, and ``ffmpeg`` in turns with it where that program is on the path.
+    """Time a package, and in turns with it what else plays the same files on this machine.
 
     Raises:
         HwcodecError: as `decode_stages` does.
+        ProgramError: if a yardstick that ran once does not run again.
     """
     stages = decode_stages(scene, plan)
-    program, note = _comparable(scene, plan)
-    if program is None:
-        return DecodeReport(measure(stages, plan.repeats), None, None, note)
-    with _stream_files(scene) as files:
-        try:
-            startup_s = program.startup_s(_one_frame_file(scene, files), plan.thread_count)
-            other = _ffmpeg_stage(program, files, plan.thread_count, startup_s)
-            rates = measure([*stages, other], plan.repeats)
-        except ProgramError as error:
-            rates = measure(stages, plan.repeats)
-            return DecodeReport(rates, program.version, None, f"not compared: {error}")
-    return DecodeReport(rates, program.version, other.overhead_s / len(files), note)
-
-
-def _pictures(
-    streams: Sequence[Bitstream], loops: int, plan: DecodePlan
-) -> Iterator[tuple[int, Picture]]:
-    """Every stream ``loops`` times without a stop, in the order in which ``ffmpeg`` does it."""
-    played = chain.from_iterable(repeat(stream, loops) for stream in streams)
-    return decode_all(played, device=plan.device, thread_count=plan.thread_count, borrow=True)
-
-
-def _finished(count: int, device: str) -> int:
-    """The count, once the device has really done the work."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    return count
-
-
-def _comparable(scene: BakedScene, plan: DecodePlan) -> tuple[FfmpegProgram | None, str]:
-    """The program, if a comparison would mean something, and what a reader should know."""
-    if {record["codec"] for record in scene.package.streams} & {Codec.RAW.value}:
-        return None, "not compared: ffmpeg does not know raw pictures"
-    if plan.device != "cpu":
-        return None, "not compared: ffmpeg would decode to the processor's memory"
-    program = find_ffmpeg()
-    if program is None:
-        return None, "not compared: there is no ffmpeg program on the path"
-    return program, (
-        "ffmpeg decodes the same files to its null output; its start-up, the time of decoding a "
-        "file of one frame, is measured and taken off, and it hands its planes to nobody"
-    )
-
-
-def _ffmpeg_stage(
-    program: FfmpegProgram,
-    files: Sequence[tuple[Path, int]],
-    thread_count: int | None,
-    startup_s: float,
-) -> Stage:
-    """Decode all files with the program, one process per file."""
-
-    def work(loops: int) -> int:
-        return sum(
-            program.decode(path, loops=loops, frame_count=count, thread_count=thread_count)
-            for path, count in files
-        )
-
-    return Stage(FFMPEG, work, startup_s * len(files))
-
-
-def _one_frame_file(scene: BakedScene, files: Sequence[tuple[Path, int]]) -> Path:
-    """The scene's first frame as a file of its own, beside the others.
-
-    The first frame of a longer file comes out only after those it has to wait for, which would
-    count some real decoding as start-up.
-    """
-    first = scene.package.bitstream(scene.record.groups[0].stream)
-    path = files[0][0].with_name("first.mp4")
-    path.write_bytes(mux(replace(first, packets=first.packets[:1])))
-    return path
-
-
-@contextmanager
-def _stream_files(scene: BakedScene) -> Iterator[list[tuple[Path, int]]]:
-    """The MP4 file of every group and its frame count; a folder of files whatever the package."""
+    streams = _streams(scene)
     with tempfile.TemporaryDirectory(prefix="videorf-") as folder:
-        files = []
-        for group in scene.record.groups:
-            path = Path(folder) / f"group{group.stream:04d}.mp4"
-            path.write_bytes(mux(scene.package.bitstream(group.stream)))
-            files.append((path, group.frame_count))
-        yield files
+        others = _others(streams, Path(folder), plan)
+        rates = measure([*stages, *others.stages], plan.repeats)
+    startup_s = others.ffmpeg_startup_s
+    per_file_s = None if startup_s is None else startup_s / len(streams)
+    return DecodeReport(rates, others.ffmpeg_version, per_file_s, others.note)
+
+
+def _others(streams: Sequence[Bitstream], folder: Path, plan: DecodePlan) -> Yardsticks:
+    if any(stream.codec is Codec.RAW for stream in streams):
+        return Yardsticks(notes=("not compared: ffmpeg does not know raw pictures",))
+    files = write_files(streams, folder)
+    return yardsticks(Played(tuple(streams), files, plan.device, plan.thread_count))
+
+
+def _streams(scene: BakedScene) -> tuple[Bitstream, ...]:
+    return tuple(scene.package.bitstream(group.stream) for group in scene.record.groups)

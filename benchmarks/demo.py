@@ -24,9 +24,10 @@ from bake.progress import Progress
 from bake.sequence import BakedSequence
 from benchmarks.decode_benchmark import DecodePlan, decode_stages
 from benchmarks.evaluate import EvaluateOptions, evaluate
+from benchmarks.output import aligned, number_text, write_json
 from benchmarks.poster import make_poster
 from benchmarks.provenance import environment
-from benchmarks.report import KIB, aligned, evaluation_record, number_text, write_json
+from benchmarks.report import KIB, evaluation_record
 from benchmarks.stopwatch import Repeats, measure
 from benchmarks.subject import Subject
 from hwcodec import ConstantQp, EncoderChoice, Tuning

@@ -4,12 +4,16 @@ import re
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
+from hwcodec import Codec
+
 _TIMEOUT_S = 300.0
 _STARTUP_TRIALS = 5
+_TO_NOWHERE = ("-an", "-fps_mode", "passthrough", "-f", "null", "-")
 
 
 class ProgramError(RuntimeError):
@@ -18,10 +22,21 @@ class ProgramError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class FfmpegProgram:
-    """Where the program is and which version it says it has."""
+    """Where the program is and which version it says it has.
+
+    ``input_words`` stand before every file that it decodes.
+    """
 
     path: str
     version: str
+    input_words: tuple[str, ...] = ()
+
+    def on_cuda(self, codec: Codec) -> "FfmpegProgram":
+        """The same program, decoding in hardware into device memory."""
+        # Its first choice for AV1 is software, which drives no device.
+        decoder = ("-c:v", "av1") if codec is Codec.AV1 else ()
+        words = ("-hwaccel", "cuda", "-hwaccel_output_format", "cuda", *decoder)
+        return replace(self, input_words=words)
 
     def decode(self, file: Path, *, loops: int, frame_count: int, thread_count: int | None) -> int:
         """Decode a file ``loops`` times in one process; how many frames that was.
@@ -31,7 +46,8 @@ class FfmpegProgram:
         """
         expected = loops * frame_count
         looping = ["-stream_loop", str(loops - 1)]
-        found = self._count([*_threads(thread_count), *looping, "-i", str(file)], [])
+        source = [*_threads(thread_count), *self.input_words, *looping, "-i", str(file)]
+        found = self.run([*source, *_TO_NOWHERE])
         if found != expected:
             raise ProgramError(f"ffmpeg decoded {found} frames of {file.name}, expected {expected}")
         return found
@@ -41,14 +57,18 @@ class FfmpegProgram:
         times = []
         for _ in range(_STARTUP_TRIALS):
             began = time.perf_counter()
-            self._count([*_threads(thread_count), "-i", str(file)], ["-frames:v", "1"])
+            source = [*_threads(thread_count), *self.input_words, "-i", str(file)]
+            self.run([*source, "-frames:v", "1", *_TO_NOWHERE])
             times.append(time.perf_counter() - began)
         return median(times)
 
-    def _count(self, source: list[str], limit: list[str]) -> int:
-        """Frames that reach the null output, as the program reports them."""
-        command = [self.path, "-v", "error", "-nostdin", "-progress", "pipe:1", *source, "-an"]
-        command += ["-fps_mode", "passthrough", *limit, "-f", "null", "-"]
+    def run(self, words: Sequence[str]) -> int:
+        """Run the program and return how many frames it reports to have put out.
+
+        Raises:
+            ProgramError: if it fails or hangs.
+        """
+        command = [self.path, "-v", "error", "-nostdin", "-progress", "pipe:1", *words]
         try:
             done = subprocess.run(
                 command,

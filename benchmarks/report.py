@@ -1,15 +1,12 @@
 """Evaluations and benchmarks as JSON for programs and as aligned text for people."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.evaluate import Evaluation
 from benchmarks.metrics import PSNR_CAP_DB, SSIM_SIGMA, SSIM_WINDOW
+from benchmarks.output import UNKNOWN, aligned, decibel_text, describe_environment, number_text
 from benchmarks.provenance import Environment
-from benchmarks.results import replace_file
 from benchmarks.stopwatch import Rate
 from benchmarks.subject import Subject
 from hwcodec import Package
@@ -53,11 +50,6 @@ def describe_package(scene: BakedScene) -> dict[str, Any]:
         "frame_count": scene.frame_count,
         "group_count": len(scene.record.groups),
     }
-
-
-def describe_environment(environment: Environment) -> dict[str, Any]:
-    """Commit, machine, versions, command and time as plain values."""
-    return asdict(environment)
 
 
 def evaluation_record(
@@ -139,12 +131,6 @@ def bytes_per_frame(subject: Subject) -> list[float]:
     return [share + rest for share in shares]
 
 
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record as JSON, whole or not at all."""
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-    replace_file(path, (text + "\n").encode())
-
-
 def evaluation_table(record: Mapping[str, Any]) -> str:
     """The numbers a person asks for first, one per line."""
     kinds = ", ".join(f"{name} {size / KIB:.1f}" for name, size in record["bytes_by_kind"].items())
@@ -171,29 +157,6 @@ def evaluation_table(record: Mapping[str, Any]) -> str:
         ("render", f"{record['render_fps']:.1f} views/s"),
     ]
     return aligned([row for row in rows if row[1] != UNKNOWN])
-
-
-UNKNOWN = "-"
-
-
-def number_text(value: float | None, digits: int) -> str:
-    """A number of fixed digits, or a dash."""
-    return UNKNOWN if value is None else f"{value:.{digits}f}"
-
-
-def decibel_text(value: float | None) -> str:
-    """A level with its unit, or a dash."""
-    return UNKNOWN if value is None else f"{value:.2f} dB"
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of text in columns two spaces apart; the last column sets no width."""
-    count = max(len(row) for row in rows)
-    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(count)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
-        for row in rows
-    )
 
 
 def _view_size(subject: Subject, evaluation: Evaluation) -> list[int]:

@@ -14,7 +14,6 @@ unknown field, a wrong type or an impossible value is refused with its place in 
 
 import json
 import math
-import os
 import re
 import types
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from benchmarks.provenance import Environment
+from hwcodec import replace_file
 
 SCHEMA = "videorf-result"
 SCHEMA_VERSION = 1
@@ -270,21 +270,6 @@ def finite(value: float, place: str) -> float:
         number = math.inf
     require(math.isfinite(number), f"{place} is {number}, expected a finite number")
     return number
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` so that a reader sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def settings_text(settings: Mapping[str, object]) -> dict[str, str]:

@@ -5,13 +5,13 @@ must know. FORMAT.md describes the bytes; nothing here needs a codec library.
 """
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
-from hwcodec.boxes import Box, Reader, box, children, find, full_box
+from hwcodec.boxes import Box, box, children, find, full_box
 from hwcodec.errors import BitstreamError, UnsupportedConfig
 from hwcodec.headers import pixel_format
+from hwcodec.track_runs import Sample, read_samples, read_timing
 from hwcodec.types import Bitstream, Codec, Packet, PictureGeometry
 
 _ENTRIES = {
@@ -23,22 +23,6 @@ _ENTRIES = {
 _SYNC, _NON_SYNC = 0x02000000, 0x01010000
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _ENTRY_BYTES = 78
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    data: bytes
-    decode_time: int
-    duration: int
-    offset: int
-    is_sync: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Defaults:
-    duration: int
-    size: int
-    flags: int
 
 
 def check_packets(bitstream: Bitstream) -> None:
@@ -89,15 +73,22 @@ def mux(bitstream: Bitstream) -> bytes:
     """The bitstream as a fragmented MP4 file.
 
     Raises:
-        BitstreamError: if the packets do not form a playable stream.
+        BitstreamError: if the packets do not form a playable stream, or MP4 has no room for their
+            times or sizes.
     """
     check_packets(bitstream)
-    parts = [_file_type(bitstream.codec), _movie(bitstream)]
     ranges = _gop_ranges(bitstream.packets)
     if all(packet.is_key for packet in bitstream.packets):
         ranges = [(0, len(bitstream.packets))]
-    for number, (start, end) in enumerate(ranges, start=1):
-        parts.append(_fragment(bitstream, number, start, end))
+    parts = [_file_type(bitstream.codec), _movie(bitstream)]
+    try:
+        for number, (start, end) in enumerate(ranges, start=1):
+            parts.append(_fragment(bitstream, number, start, end))
+    except struct.error as error:
+        raise BitstreamError(
+            f"packets do not fit MP4's fields: {error}, expected packets below 4 GiB and times of "
+            "31 bits; take a frame rate of smaller numbers, such as 30000/1001"
+        ) from error
     return b"".join(parts)
 
 
@@ -116,13 +107,8 @@ def demux(data: bytes) -> Bitstream:
         raise BitstreamError("stream file has no moov box, expected a fragmented MP4 file")
     try:
         codec, extradata, size = _sample_entry(data, movie)
-        scale, defaults = _timing(data, movie)
-        samples = [
-            sample
-            for entry in top
-            if entry.kind == "moof"
-            for sample in _samples(data, entry, defaults)
-        ]
+        scale, defaults = read_timing(data, movie)
+        samples = read_samples(data, top, defaults)
         duration = samples[0].duration if samples else defaults.duration
         rate = Fraction(scale, duration)
         geometry = PictureGeometry(pixel_format(codec, extradata), *size, rate)
@@ -205,12 +191,18 @@ def _fragment(bitstream: Bitstream, number: int, start: int, end: int) -> bytes:
         return box("moof", header, box("traf", fixed, time, run))
 
     data = box("mdat", *(packet.data for packet in packets))
-    return moof(len(moof(0)) + 8) + data
+    body = len(data) - sum(len(packet.data) for packet in packets)
+    return moof(len(moof(0)) + body) + data
 
 
 def _sample_entry(data: bytes, movie: Box) -> tuple[Codec, bytes, tuple[int, int]]:
     description = find(data, movie, "trak", "mdia", "minf", "stbl", "stsd")
-    entry = next(children(data, description.body + 8, description.end))
+    entry = next(children(data, description.body + 8, description.end), None)
+    if entry is None:
+        raise BitstreamError(
+            "stream file has no sample entry, expected one that names its codec; "
+            "it is damaged, fetch it again"
+        )
     for codec, (kind, config) in _ENTRIES.items():
         if entry.kind != kind:
             continue
@@ -224,64 +216,7 @@ def _sample_entry(data: bytes, movie: Box) -> tuple[Codec, bytes, tuple[int, int
     )
 
 
-def _timing(data: bytes, movie: Box) -> tuple[int, _Defaults]:
-    header = Reader(data, find(data, movie, "trak", "mdia", "mdhd"))
-    version, _ = header.version_and_flags()
-    header.skip(16 if version else 8)
-    scale = header.take("I")
-    extends = Reader(data, find(data, movie, "mvex", "trex"))
-    extends.skip(12)
-    return scale, _Defaults(extends.take("I"), extends.take("I"), extends.take("I"))
-
-
-def _samples(data: bytes, fragment: Box, defaults: _Defaults) -> Iterator[_Sample]:
-    track = find(data, fragment, "traf")
-    here = _fragment_defaults(data, find(data, track, "tfhd"), defaults)
-    clock = Reader(data, find(data, track, "tfdt"))
-    version, _ = clock.version_and_flags()
-    time = clock.take("Q" if version else "I")
-    for run in children(data, track.body, track.end):
-        if run.kind != "trun":
-            continue
-        for sample in _run(data, run, fragment.start, here):
-            yield replace(sample, decode_time=time)
-            time += sample.duration
-
-
-def _fragment_defaults(data: bytes, header: Box, defaults: _Defaults) -> _Defaults:
-    fields = Reader(data, header)
-    _, flags = fields.version_and_flags()
-    fields.skip(4 + (8 if flags & 1 else 0) + (4 if flags & 2 else 0))
-    duration = fields.take("I") if flags & 8 else defaults.duration
-    size = fields.take("I") if flags & 16 else defaults.size
-    return _Defaults(duration, size, fields.take("I") if flags & 32 else defaults.flags)
-
-
-def _run(data: bytes, run: Box, base: int, defaults: _Defaults) -> Iterator[_Sample]:
-    """Samples of one track run; the caller fills in their decode times."""
-    fields = Reader(data, run)
-    _, flags = fields.version_and_flags()
-    count = fields.take("I")
-    position = base + (fields.take("i") if flags & 1 else 0)
-    first_flags = fields.take("I") if flags & 4 else None
-    for index in range(count):
-        duration = fields.take("I") if flags & 0x100 else defaults.duration
-        size = fields.take("I") if flags & 0x200 else defaults.size
-        own_flags = fields.take("I") if flags & 0x400 else defaults.flags
-        if index == 0 and first_flags is not None:
-            own_flags = first_flags
-        offset = fields.take("i") if flags & 0x800 else 0
-        if not base < position <= position + size <= len(data):
-            raise BitstreamError(
-                f"packet of {size} bytes at offset {position} lies outside the stream file of "
-                f"{len(data)} bytes; it is truncated, fetch it again"
-            )
-        sync = not own_flags & 0x10000
-        yield _Sample(data[position : position + size], 0, duration, offset, sync)
-        position += size
-
-
-def _packets(samples: list[_Sample], duration: int) -> tuple[Packet, ...]:
+def _packets(samples: list[Sample], duration: int) -> tuple[Packet, ...]:
     times = [sample.decode_time + sample.offset for sample in samples]
     start = min(times, default=0)
     numbers = [Fraction(time - start, duration) for time in times]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from hwcodec.errors import BitstreamError
 
+LARGEST_SHORT_SIZE = (1 << 32) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -21,9 +23,11 @@ class Box:
 
 
 def box(kind: str, *parts: bytes) -> bytes:
-    """A box of ``kind`` around the parts."""
-    body = b"".join(parts)
-    return struct.pack(">I4s", len(body) + 8, kind.encode("ascii")) + body
+    """A box of ``kind`` around the parts; from 4 GiB on its size takes 64 bits."""
+    size, name = 8 + sum(map(len, parts)), kind.encode("ascii")
+    if size <= LARGEST_SHORT_SIZE:
+        return b"".join((struct.pack(">I4s", size, name), *parts))
+    return b"".join((struct.pack(">I4sQ", 1, name, size + 8), *parts))
 
 
 def full_box(kind: str, version: int, flags: int, *parts: bytes) -> bytes:

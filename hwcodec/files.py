@@ -110,6 +110,29 @@ def write_files(path: Path, files: Mapping[str, bytes], *, overwrite: bool) -> N
         _remove(fresh)
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Put bytes at ``path`` so that a reader sees the old file or the new one, never a part.
+
+    Folders above it are made.
+
+    Raises:
+        OSError: if the disk refuses; nothing is left behind then.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(path)
+    try:
+        with partial.open("xb") as file:
+            _write_all(file, data)
+        partial.replace(path)
+    finally:
+        _remove(partial)
+
+
+def partial_path(path: Path) -> Path:
+    """Where a file is written before it takes its place: hidden, beside it, nobody else's."""
+    return path.with_name(f".{path.name}.{secrets.randbelow(10**9)}.part")
+
+
 def _check_target(path: Path, *, overwrite: bool) -> None:
     if not path.exists() and not path.is_symlink():
         return

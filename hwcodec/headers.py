@@ -1,14 +1,14 @@
 """Codec headers read and mended as bytes: codec strings, levels, parameter sets, stray messages.
 
-Sources: ISO/IEC 14496-15 (avcC, hvcC), ITU-T H.264 and H.265 (NAL units, tables of levels), the
+Sources: ISO/IEC 14496-15 (avcC, hvcC), ITU-T H.264 and H.265 (NAL units), the
 AV1 bitstream and AV1-in-ISOBMFF specifications, WebCodecs registrations for codec strings.
 """
 
-import math
 import struct
 from collections.abc import Iterator
 
 from hwcodec.errors import BitstreamError
+from hwcodec.levels import Demand, lowest_level
 from hwcodec.types import Chroma, Codec, PictureGeometry, PixelFormat
 
 RAW_CONFIG_VERSION = 1
@@ -17,14 +17,8 @@ _H264_SEI, _H264_USER_DATA = 6, 5
 _AV1_SEQUENCE_HEADER = 1
 _HEVC_VPS, _HEVC_SPS = 32, 33
 
-# Level, most luma samples per picture, most luma samples per second (ITU-T H.265, table A.8).
-_HEVC_LEVELS = (
-    (153, 8912896, 534773760),
-    (156, 8912896, 1069547520),
-    (180, 35651584, 1069547520),
-    (183, 35651584, 2139095040),
-    (186, 35651584, 4278190080),
-)
+# The least level of lossless streams: their bit rates are high, and every decoder has level 5.1.
+_LOSSLESS_LEVEL, _HIGHEST_LEVEL = 153, 186
 
 
 def codec_string(codec: Codec, extradata: bytes) -> str:
@@ -105,14 +99,16 @@ def with_sequence_header(extradata: bytes, packet: bytes) -> bytes:
     return extradata
 
 
-def hevc_level(geometry: PictureGeometry) -> int:
-    """Lowest ``general_level_idc`` (30 times the level) from 5.1 up that fits size and rate."""
-    samples = geometry.width * geometry.height
-    for level, most_samples, most_rate in _HEVC_LEVELS:
-        fits = max(geometry.width, geometry.height) <= math.isqrt(8 * most_samples)
-        if fits and samples <= most_samples and samples * geometry.frame_rate <= most_rate:
-            return level
-    return _HEVC_LEVELS[-1][0]
+def hevc_level(geometry: PictureGeometry, picture_count: int = 1) -> int:
+    """Lowest ``general_level_idc`` (30 times the level) from 5.1 up that fits size and rate.
+
+    ``picture_count`` is how many pictures a decoder must keep.
+    """
+    # Levels count coded samples, and sides are coded as multiples of 8.
+    width, height = (8 * -(-side // 8) for side in (geometry.width, geometry.height))
+    demand = Demand(width, height, geometry.frame_rate, picture_count)
+    level = lowest_level(Codec.HEVC, demand)
+    return max(_LOSSLESS_LEVEL, level.number if level else _HIGHEST_LEVEL)
 
 
 def with_hevc_level(extradata: bytes, level: int) -> bytes:
@@ -210,14 +206,22 @@ def _avc_chroma_and_depth(record: bytes) -> tuple[int, int]:
     # Profiles below High end after the picture parameter sets: 4:2:0 and 8 bits by definition.
     if record[1] < 100:
         return 1, 8
-    position = 6
-    for count in (record[5] & 31, -1):
-        sets = count
-        if count < 0:
-            sets, position = record[position], position + 1
-        for _ in range(sets):
-            position += 2 + struct.unpack_from(">H", record, position)[0]
-    return (record[position] & 3, 8 + (record[position + 1] & 7))
+    try:
+        position = _past_sets(record, 6, record[5] & 31)
+        position = _past_sets(record, position + 1, record[position])
+        return record[position] & 3, 8 + (record[position + 1] & 7)
+    except (IndexError, struct.error) as error:
+        raise BitstreamError(
+            f"h264 configuration record ends after {len(record)} bytes, expected its parameter "
+            "sets, chroma and bit depth; the stream header is truncated, fetch it again"
+        ) from error
+
+
+def _past_sets(record: bytes, position: int, count: int) -> int:
+    """Where ``count`` parameter sets that begin at ``position`` end."""
+    for _ in range(count):
+        position += 2 + struct.unpack_from(">H", record, position)[0]
+    return position
 
 
 def _av1_chroma(flags: int) -> int:

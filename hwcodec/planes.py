@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hwcodec.encoders import MACROBLOCK_LIMIT
 from hwcodec.errors import ContainerError, UnsupportedConfig
+from hwcodec.records import whole_number
 
 ALIGNMENT = 16
 SIDE_LIMIT = 4096
@@ -147,8 +148,8 @@ class PlaneLayout:
         """
         names = ("channels", "rows", "columns", "guard", "tile_columns")
         try:
-            return cls(*(record[name] for name in names))
-        except (KeyError, TypeError, UnsupportedConfig) as error:
+            return cls(*(whole_number(name, record[name]) for name in names))
+        except (KeyError, TypeError, ValueError) as error:
             raise ContainerError(
                 f"plane layout record is not usable: {error}; expected {', '.join(names)}; "
                 "the manifest is damaged or was edited"

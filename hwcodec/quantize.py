@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from hwcodec.errors import ContainerError, UnsupportedConfig
+from hwcodec.records import finite_number, several, whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +133,11 @@ class Quantizer:
             ContainerError: if the record is not such a quantizer.
         """
         try:
-            return cls(
-                torch.tensor(record["minimum"], dtype=torch.float32),
-                torch.tensor(record["maximum"], dtype=torch.float32),
-                *(int(record[key]) for key in ("bit_depth", "lowest_code", "highest_code")),
-            )
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            keys = "bit_depth", "lowest_code", "highest_code"
+            codes = CodeRange(*(whole_number(key, record[key]) for key in keys))
+            low, high = (_ends(key, record[key]) for key in ("minimum", "maximum"))
+            return cls.of(low, high, codes)
+        except (KeyError, TypeError, ValueError) as error:
             raise ContainerError(
                 f"quantizer record is not usable: {error}; expected minimum, maximum, bit_depth, "
                 "lowest_code and highest_code; the manifest is damaged or was edited"
@@ -202,6 +202,12 @@ def fit_ranges(
     ranks = (int(last * low / 100.0), -int(-last * high // 100.0))
     minimum, maximum = (torch.kthvalue(rows, rank + 1, dim=1).values for rank in ranks)
     return minimum, maximum
+
+
+def _ends(name: str, values: object) -> Tensor:
+    """One end of every channel's range, from JSON."""
+    numbers = [finite_number(name, value) for value in several(name, values)]
+    return torch.tensor(numbers, dtype=torch.float32)
 
 
 def _check_codes(quantizer: Quantizer) -> None:

@@ -13,6 +13,10 @@ from torch import Tensor
 
 from hwcodec.errors import UnsupportedConfig
 
+# What the fields of an MP4 file hold: sides in 16 bits, the two terms of a frame rate in 32.
+LARGEST_SIDE = (1 << 16) - 1
+LARGEST_RATE_TERM = (1 << 32) - 1
+
 
 class Codec(Enum):
     """Coding standards a bitstream may follow; the values are the names used in manifests."""
@@ -93,15 +97,21 @@ class PictureGeometry:
     frame_rate: Fraction = Fraction(30)
 
     def __post_init__(self) -> None:
-        if self.width < 2 or self.height < 2 or self.width % 2 or self.height % 2:
+        sides = self.width, self.height
+        if not all(2 <= side <= LARGEST_SIDE and side % 2 == 0 for side in sides):
             raise UnsupportedConfig(
-                f"picture is {self.width}x{self.height}, expected even width and height of at "
-                "least 2; pad it, as PlaneLayout does"
+                f"picture is {self.width}x{self.height}, expected even width and height of 2 to "
+                f"{LARGEST_SIDE}; pad it, as PlaneLayout does"
             )
         if not 0 < self.frame_rate <= 1000:
             raise UnsupportedConfig(
                 f"frame rate is {self.frame_rate}, expected more than 0 and at most 1000 Hz; "
                 "pass a Fraction such as Fraction(30)"
+            )
+        if max(self.frame_rate.as_integer_ratio()) > LARGEST_RATE_TERM:
+            raise UnsupportedConfig(
+                f"frame rate is {self.frame_rate}, expected a numerator and denominator of at most "
+                f"{LARGEST_RATE_TERM}; round it with Fraction.limit_denominator(1001)"
             )
 
     @property

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodec.errors import BackendUnavailable, ContainerError, UnsupportedConfig
+from hwcodec.files import partial_path
 
 Plane = NDArray[np.uint8]
 
@@ -64,7 +65,7 @@ def write_rgb_video(
     first = next(planes, None)
     if first is None:
         raise UnsupportedConfig("got no pictures, expected at least one to make a video of")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    partial = partial_path(target)
     try:
         write_viewing_video(partial, chain([first], planes), frame_rate)
         with partial.open("rb") as file:
@@ -84,10 +85,11 @@ def _checked(frames: Iterable[NDArray[np.uint8]]) -> Iterator[tuple[Plane, Plane
     size: tuple[int, ...] | None = None
     for index, rgb in enumerate(frames):
         size = size or rgb.shape
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.shape != size:
+        is_picture = rgb.ndim == 3 and rgb.shape[2] == 3 and rgb.dtype == np.uint8 and rgb.size
+        if not is_picture or rgb.shape != size:
             raise UnsupportedConfig(
                 f"picture {index} is {rgb.dtype} {rgb.shape}, expected uint8 (rows, columns, 3) "
-                f"like the first, {size}; convert or resize it"
+                f"with a pixel, like the first, {size}; convert or resize it"
             )
         yield to_yuv420(rgb)
 
@@ -100,5 +102,6 @@ def _halved(difference: NDArray[np.float32]) -> Plane:
 
 
 def _codes(values: NDArray[np.floating]) -> Plane:
-    codes: Plane = np.rint(values).astype(np.uint8)
+    # Row by row in memory, whatever the picture was, as encoders take planes.
+    codes: Plane = np.rint(values).astype(np.uint8, order="C")
     return codes

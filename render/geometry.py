@@ -17,7 +17,7 @@ class Aabb:
     """An axis-aligned box in scene units, with a positive extent along every axis.
 
     Raises:
-        SceneError: if a bound is not finite or a minimum does not lie below its maximum.
+        SceneError: if a bound or an extent is not finite, or a minimum is not below its maximum.
     """
 
     minimum: Vector
@@ -28,6 +28,11 @@ class Aabb:
         object.__setattr__(self, "minimum", _vector("minimum", self.minimum))
         object.__setattr__(self, "maximum", _vector("maximum", self.maximum))
         for axis, low, high in zip("xyz", self.minimum, self.maximum, strict=True):
+            if not isfinite(high - low):
+                raise SceneError(
+                    f"aabb runs from {low} to {high} along {axis}, expected a finite extent; "
+                    "bound the scene by the region that the cameras see"
+                )
             if not low < high:
                 raise SceneError(
                     f"aabb runs from {low} to {high} along {axis}, expected minimum < maximum; "
@@ -53,13 +58,13 @@ def _vector(name: str, values: Vector) -> Vector:
     """Three finite floats, or an error that names the corner."""
     try:
         x, y, z = (float(value) for value in values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SceneError(
-            f"aabb {name} is {values!r}, expected three numbers; write it as (x, y, z)"
+            f"aabb {name} is {values!r:.200}, expected three numbers; write it as (x, y, z)"
         ) from error
     if not all(isfinite(value) for value in (x, y, z)):
         raise SceneError(
-            f"aabb {name} is {values!r}, expected finite numbers; "
+            f"aabb {name} is {values!r:.200}, expected finite numbers; "
             "bound the scene by the region that the cameras see"
         )
     return x, y, z

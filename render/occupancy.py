@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import reduce
+from math import isfinite, prod
 from operator import or_
 
 import numpy as np
@@ -12,6 +13,9 @@ from render.geometry import Aabb
 
 # 21 bits per axis fill a 63-bit Morton code.
 MAX_VERTICES_PER_AXIS = 1 << 21
+# For every vertex of the box a player holds one byte of occupancy and four of the mapping table:
+# 1.25 GiB for this many, a cube of 645. The published method takes a cube of 250.
+MAX_VERTICES = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +26,8 @@ class VoxelGrid:
     vertices along each axis. ``voxel_size`` is in scene units.
 
     Raises:
-        SceneError: if the grid has fewer than two vertices along an axis, or more than a Morton
-            code can number.
+        SceneError: if the voxel size is not positive, or the grid has fewer than two vertices
+            along an axis, more than a Morton code can number, or more than ``MAX_VERTICES`` in all.
     """
 
     aabb: Aabb
@@ -31,17 +35,19 @@ class VoxelGrid:
     shape: tuple[int, int, int]
 
     def __post_init__(self) -> None:
-        """Refuse grids without a cell."""
-        if not self.voxel_size > 0 or not all(2 <= n <= MAX_VERTICES_PER_AXIS for n in self.shape):
+        """Refuse grids without a cell, and those whose tables no player could hold."""
+        has_size = isfinite(self.voxel_size) and self.voxel_size > 0
+        if not has_size or not all(2 <= n <= MAX_VERTICES_PER_AXIS for n in self.shape):
             raise SceneError(
                 f"voxel grid has shape {self.shape} and voxel size {self.voxel_size}, expected 2 "
                 f"to {MAX_VERTICES_PER_AXIS} vertices per axis; check the box and the resolution"
             )
+        check_vertex_count(self.shape)
 
     @property
     def vertex_count(self) -> int:
         """All vertices of the box, occupied or not."""
-        return int(np.prod(self.shape))
+        return prod(self.shape)
 
     @property
     def origin(self) -> NDArray[np.float64]:
@@ -51,6 +57,19 @@ class VoxelGrid:
     def positions(self, vertices: NDArray[np.integer]) -> NDArray[np.float64]:
         """World positions (n, 3) of integer vertices (n, 3)."""
         return self.origin + self.voxel_size * vertices.astype(np.float64)
+
+
+def check_vertex_count(shape: tuple[int, ...]) -> None:
+    """Refuse a grid before memory for it is asked for.
+
+    Raises:
+        SceneError: if it has more than ``MAX_VERTICES`` vertices.
+    """
+    if prod(shape) > MAX_VERTICES:
+        raise SceneError(
+            f"voxel grid {shape} has {prod(shape)} vertices, expected at most {MAX_VERTICES}; "
+            "choose a lower resolution or a smaller box"
+        )
 
 
 def cover(aabb: Aabb, resolution: int) -> VoxelGrid:

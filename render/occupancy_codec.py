@@ -36,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from render.errors import SceneError
+from render.occupancy import check_vertex_count
 
 VERSION = 1
 HEADER = struct.Struct("<B9H")
@@ -77,7 +78,8 @@ def encode_occupancy(vertices: NDArray[np.bool_]) -> bytes:
     """The bits of a bool grid, indexed [x, y, z], as bytes; the same bits give the same bytes.
 
     Raises:
-        SceneError: if the array is not a bool grid with 1 to ``MAX_EXTENT`` vertices per axis.
+        SceneError: if the array is not a bool grid with 1 to ``MAX_EXTENT`` vertices per axis and
+            at most ``MAX_VERTICES`` in all.
     """
     _check_shape(vertices.shape)
     if vertices.dtype != np.bool_:
@@ -116,12 +118,13 @@ def decode_occupancy(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.boo
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:
-    """Extents must fit the header's fields."""
+    """Extents must fit the header's fields, and all vertices together a player's memory."""
     if len(shape) != 3 or not all(1 <= n <= MAX_EXTENT for n in shape):
         raise SceneError(
             f"occupancy has shape {shape}, expected (x, y, z) of 1 to {MAX_EXTENT} vertices each; "
             "choose a lower resolution or a less elongated box"
         )
+    check_vertex_count(shape)
 
 
 def _bounds(vertices: NDArray[np.bool_]) -> tuple[list[int], list[int]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from render.cameras import Camera
-from render.errors import SceneError
+from render.errors import CameraError, SceneError
 
 # Two sizes as 16-bit numbers; intrinsics and the upper three rows of the pose in single precision.
 _RECORD = struct.Struct("<2H16f")
@@ -39,7 +39,13 @@ def decode_rig(data: bytes) -> tuple[Camera, ...]:
             f"the camera rig takes {len(data)} bytes, expected a multiple of {_RECORD.size}; "
             "the package is damaged, export it again"
         )
-    return tuple(_camera(values) for values in _RECORD.iter_unpack(data))
+    try:
+        return tuple(_camera(values) for values in _RECORD.iter_unpack(data))
+    except CameraError as error:
+        raise SceneError(
+            f"the camera rig holds one that cannot exist: {error}; "
+            "the package is damaged, export it again"
+        ) from error
 
 
 def _camera(values: tuple[float, ...]) -> Camera:

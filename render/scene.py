@@ -149,8 +149,15 @@ class BakedScene:
     def _build_geometry(self, group: Group) -> GroupGeometry:
         grid = self.record.grid
         bits = decode_occupancy(self.package.blob(group.occupancy), grid.shape)
-        mapping = build_mapping(OccupancyGrid(grid, bits), self.record.constants.block_size)
-        layout = group.layout
+        occupancy, layout = OccupancyGrid(grid, bits), group.layout
+        # A full box takes a few bytes; ordering its vertices would take gigabytes.
+        if occupancy.count > layout.rows * layout.columns:
+            raise SceneError(
+                f"group at frame {group.first_frame}: {occupancy.count} vertices are occupied, "
+                f"expected at most the {layout.rows * layout.columns} texels of its layout; the "
+                "package is damaged, export it again"
+            )
+        mapping = build_mapping(occupancy, self.record.constants.block_size)
         if (mapping.rows, mapping.columns) != (layout.rows, layout.columns):
             raise SceneError(
                 f"group at frame {group.first_frame}: the occupancy maps to an atlas of "

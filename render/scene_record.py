@@ -10,12 +10,30 @@ from fractions import Fraction
 from typing import Any, Self
 
 from hwcodec import PlaneLayout, Quantizer
+from hwcodec.records import (
+    any_text,
+    finite_number,
+    named_values,
+    positive_number,
+    several,
+    whole_number,
+)
+from hwcodec.types import LARGEST_RATE_TERM
 from render.errors import SceneError
 from render.geometry import Aabb
 from render.occupancy import VoxelGrid
 from render.shading import ShadingShape
 
 SCENE_VERSION = 1
+# In voxels. A shorter step draws the same picture, in hours; a longer one draws none.
+SHORTEST_STEP, LONGEST_STEP = 1e-3, 1e3
+
+_KEYS = (
+    "version aabb voxel_size grid block_size step empty_density background shading frame_rate "
+    "profile capture groups"
+)
+_GROUP_KEYS = "first_frame frame_count occupancy stream layout quantizer"
+_SHADING_KEYS = "feature_count width depth frequency_count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,52 +172,79 @@ class SceneRecord:
             )
         try:
             scene = cls(**_fields(record))
-        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        except ValueError as error:
             raise SceneError(
-                f"the scene's record is damaged: {error!r}; export the package again"
+                f"the scene's record is damaged: {error}; export the package again"
             ) from error
         _check_groups(scene.groups)
         return scene
 
 
 def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
-    minimum, maximum = record["aabb"]
-    x, y, z = (int(count) for count in record["grid"])
-    capture = record["capture"]
+    named_values("the scene", record, _KEYS)
+    whole_number("version", record["version"], 1)
+    rate = (
+        whole_number("frame_rate", term, 1, LARGEST_RATE_TERM)
+        for term in several("frame_rate", record["frame_rate"], 2)
+    )
     return {
-        "grid": VoxelGrid(
-            Aabb(tuple(minimum), tuple(maximum)),
-            float(record["voxel_size"]),
-            (x, y, z),
-        ),
-        "constants": FieldConstants(
-            int(record["block_size"]),
-            float(record["step"]),
-            float(record["empty_density"]),
-            tuple(record["background"]),
-        ),
-        "shading": ShadingShape(**record["shading"]),
-        "groups": tuple(_group(group) for group in record["groups"]),
-        "frame_rate": Fraction(*record["frame_rate"]),
-        "profile": str(record["profile"]),
-        "rate": str(record.get("rate", "")),
-        "capture": CaptureRecord(
-            str(capture["name"]),
-            float(capture["scale"]),
-            str(capture["frames"]),
-            tuple(int(view) for view in capture["test_views"]),
-        ),
+        "grid": _grid(record),
+        "constants": _constants(record),
+        "shading": _shading(record["shading"]),
+        "groups": tuple(_group(group) for group in several("groups", record["groups"])),
+        "frame_rate": Fraction(*rate),
+        "profile": any_text("profile", record["profile"]),
+        "rate": any_text("rate", record.get("rate", "")),
+        "capture": _capture(record["capture"]),
     }
 
 
-def _group(record: Mapping[str, Any]) -> Group:
+def _grid(record: Mapping[str, Any]) -> VoxelGrid:
+    minimum, maximum = (_triple("aabb", end) for end in several("aabb", record["aabb"], 2))
+    x, y, z = (whole_number("grid", count) for count in several("grid", record["grid"], 3))
+    voxel_size = positive_number("voxel_size", record["voxel_size"])
+    return VoxelGrid(Aabb(minimum, maximum), voxel_size, (x, y, z))
+
+
+def _constants(record: Mapping[str, Any]) -> FieldConstants:
+    return FieldConstants(
+        whole_number("block_size", record["block_size"]),
+        finite_number("step", record["step"], SHORTEST_STEP, LONGEST_STEP),
+        finite_number("empty_density", record["empty_density"]),
+        _triple("background", record["background"], 0, 1),
+    )
+
+
+def _triple(name: str, values: object, *limits: float) -> tuple[float, float, float]:
+    x, y, z = (finite_number(name, value, *limits) for value in several(name, values, 3))
+    return x, y, z
+
+
+def _shading(record: object) -> ShadingShape:
+    values = named_values("shading", record, _SHADING_KEYS)
+    return ShadingShape(*(whole_number(key, values[key]) for key in _SHADING_KEYS.split()))
+
+
+def _capture(record: object) -> CaptureRecord:
+    values = named_values("capture", record, "name scale frames test_views")
+    views = several("test_views", values["test_views"])
+    return CaptureRecord(
+        any_text("name", values["name"]),
+        positive_number("scale", values["scale"], 1),
+        any_text("frames", values["frames"]),
+        tuple(whole_number("test_views", view) for view in views),
+    )
+
+
+def _group(record: object) -> Group:
+    values: Mapping[str, Any] = named_values("a group", record, _GROUP_KEYS)
     return Group(
-        int(record["first_frame"]),
-        int(record["frame_count"]),
-        str(record["occupancy"]),
-        int(record["stream"]),
-        PlaneLayout.from_json(record["layout"]),
-        Quantizer.from_json(record["quantizer"]),
+        whole_number("first_frame", values["first_frame"]),
+        whole_number("frame_count", values["frame_count"], 1),
+        any_text("occupancy", values["occupancy"]),
+        whole_number("stream", values["stream"]),
+        PlaneLayout.from_json(values["layout"]),
+        Quantizer.from_json(values["quantizer"]),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hwcodec.records import whole_number
 from render.errors import SceneError
 
 
@@ -21,7 +22,7 @@ class ShadingShape:
         frequency_count: octaves of the positional encoding of the view direction.
 
     Raises:
-        SceneError: if a size is out of range.
+        SceneError: if a size is no whole number or out of range.
     """
 
     feature_count: int
@@ -31,16 +32,13 @@ class ShadingShape:
 
     def __post_init__(self) -> None:
         """Refuse shapes that no shader would be generated for."""
-        if not (
-            1 <= self.feature_count <= 64
-            and 1 <= self.width <= 512
-            and 1 <= self.depth <= 8
-            and 0 <= self.frequency_count <= 10
-        ):
-            raise SceneError(
-                f"shading network is {self}, expected 1-64 features, width 1-512, depth 1-8 and "
-                "0-10 frequencies; choose smaller sizes"
-            )
+        try:
+            whole_number("feature_count", self.feature_count, 1, 64)
+            whole_number("width", self.width, 1, 512)
+            whole_number("depth", self.depth, 1, 8)
+            whole_number("frequency_count", self.frequency_count, 0, 10)
+        except ValueError as error:
+            raise SceneError(f"shading network's {error}; choose other sizes") from error
 
     @property
     def input_count(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwcodec import write_rgb_video
+from hwcodec import replace_file, write_rgb_video
 from render.errors import OutputError
 
 Picture8 = NDArray[np.uint8]
@@ -72,19 +72,12 @@ def write_file(path: Path, data: bytes) -> None:
         OutputError: if the disk refuses; nothing is left behind then.
     """
     make_folder(path.parent)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        replace_file(path, data)
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror}; free some space or choose another path"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _check_picture(rgb: Picture8) -> None:

@@ -1,7 +1,7 @@
 """Which cameras to look through: chosen by name or number, or made up to walk around a scene."""
 
 from collections.abc import Sequence
-from statistics import median
+from statistics import median, mode
 
 import numpy as np
 
@@ -37,8 +37,9 @@ def select_views(text: str, camera_count: int, test_views: Sequence[int]) -> tup
 def orbit_around(aabb: Aabb, cameras: Sequence[Camera], count: int) -> tuple[Camera, ...]:
     """``count`` cameras on a circle around the box's middle, z up.
 
-    Radius, height, picture size and focal length are the medians of the given cameras; without
-    any, a view that shows the whole box.
+    Radius and height are the medians of the given cameras, the picture size is their most common
+    one, and the focal length the median of those that have it: focal lengths count pixels, so those
+    of other sizes say nothing about it. Without any camera, a view that shows the whole box.
     """
     radius, height, lens = _usual(aabb, cameras) if cameras else _default(aabb)
     return orbit(aabb.center, radius, height, count, lens)
@@ -50,8 +51,9 @@ def _usual(aabb: Aabb, cameras: Sequence[Camera]) -> tuple[float, float, Lens]:
     height = median(float(z) for _, _, z in offsets)
     # Cameras right above the box would leave no circle to walk on.
     radius = max(radius, 0.5 * float(aabb.size.max()))
-    first = cameras[0]
-    return radius, height, Lens(first.width, first.height, first.focal_x)
+    size = mode((camera.width, camera.height) for camera in cameras)
+    alike = [camera for camera in cameras if (camera.width, camera.height) == size]
+    return radius, height, Lens(*size, median(camera.focal_x for camera in alike))
 
 
 def _default(aabb: Aabb) -> tuple[float, float, Lens]:

@@ -25,6 +25,8 @@ from render.geometry import Aabb
 # far 6 from cameras at distance 4).
 _AABB = Aabb((-1.5, -1.5, -1.5), (1.5, 1.5, 1.5))
 _EXTENSIONS = (".png", ".jpg", ".jpeg")
+# Far below any lens, and far enough from zero for a finite focal length.
+_SMALLEST_ANGLE = 1e-6
 
 
 def open_source(path: str) -> Source:
@@ -64,7 +66,7 @@ def open_source(path: str) -> Source:
 def _shots(folder: Path, document: Record, entries: list[Record], part: int) -> list[Shot]:
     """The pictures of one file, which share a lens; frame numbers are still to be filled in."""
     angle = document.number("camera_angle_x", "add the horizontal field of view in radians")
-    if not 0 < angle < pi:
+    if not _SMALLEST_ANGLE <= angle < pi:
         raise CaptureError(
             f'{document.where} has "camera_angle_x" = {angle}, expected radians in (0, pi); '
             "convert it from degrees"

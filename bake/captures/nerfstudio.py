@@ -20,6 +20,7 @@ from bake.captures.transforms import (
     whole,
 )
 from bake.errors import CaptureError
+from hwcodec.records import shown
 
 _PINHOLES = frozenset({"PINHOLE", "SIMPLE_PINHOLE", "OPENCV"})
 _DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
@@ -81,15 +82,15 @@ def _shot(folder: Path, document: Record, entry: Record, frame: int) -> Shot:
 def _check_lens(record: Record) -> None:
     """Only straight lines stay straight here."""
     model = record.get("camera_model", "PINHOLE")
-    if model not in _PINHOLES:
+    if not isinstance(model, str) or model not in _PINHOLES:
         raise CaptureError(
-            f"{record.where} has camera_model {model!r}, expected one of {sorted(_PINHOLES)}; "
+            f"{record.where} has camera_model {shown(model)}, expected one of {sorted(_PINHOLES)}; "
             "undistort the pictures to a pinhole camera first"
         )
     for key in _DISTORTION:
         if record.get(key, 0) != 0:
             raise CaptureError(
-                f"{record.where} has lens distortion {key} = {record.get(key)!r}, expected 0; "
+                f"{record.where} has lens distortion {key} = {shown(record.get(key))}, expected 0; "
                 "undistort the pictures first"
             )
 

@@ -53,6 +53,7 @@ class FileReader:
         if files.mask is None:
             return pixels
         mask = _decode(files.mask)
+        _check_depth(files.mask, mask)
         self._check_size(files.mask, view, (mask.shape[1], mask.shape[0]))
         return _join(pixels, mask)
 
@@ -91,10 +92,7 @@ def decode_picture(path: Path) -> NDArray[Any]:
         CaptureError: if the file is missing, damaged, or has another depth or channel count.
     """
     pixels = _decode(path)
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise CaptureError(
-            f"{path} holds {pixels.dtype}, expected 8 or 16 bits; convert it to PNG in sRGB"
-        )
+    _check_depth(path, pixels)
     if pixels.ndim == 2:
         return np.repeat(pixels[..., None], 3, axis=2)
     if pixels.shape[2] not in (3, 4):
@@ -133,6 +131,14 @@ def _decode(path: Path) -> NDArray[Any]:
             "copy it again or leave its frame out"
         )
     return np.asarray(pixels)
+
+
+def _check_depth(path: Path, pixels: NDArray[Any]) -> None:
+    """Only unsigned integers say what white is."""
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise CaptureError(
+            f"{path} holds {pixels.dtype}, expected 8 or 16 bits; convert it to PNG in sRGB"
+        )
 
 
 def _join(pixels: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:

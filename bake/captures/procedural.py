@@ -5,6 +5,7 @@ between them. The path is ``procedural``, ``procedural:FRAMES`` or ``procedural:
 36 frames are one seamless loop. Pictures are straight RGBA, anti-aliased, and the same every time.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -90,10 +91,11 @@ def parse_settings(path: str) -> Settings:
         CaptureError: if a part is not a number in range, or there are too many.
     """
     _, *parts = path.split(":")
-    if len(parts) > 2 or not all(part.isascii() and part.isdigit() for part in parts):
+    if len(parts) > 2 or not all(re.fullmatch("[0-9]{1,6}", part) for part in parts):
         raise CaptureError(
             f"capture path is {path!r}, expected procedural, procedural:FRAMES or "
-            "procedural:FRAMES:SIZE; write whole numbers such as procedural:36:512"
+            "procedural:FRAMES:SIZE; write whole numbers of up to 6 digits, such as "
+            "procedural:36:512"
         )
     settings = Settings(*(int(part) for part in parts))
     if settings.frame_count < 1 or not 16 <= settings.size <= _LARGEST:

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bake.errors import CaptureError
+from hwcodec.records import shown
 from render.cameras import Camera
 from render.geometry import Aabb
 
 # Stated by neither D-NeRF nor plain nerfstudio captures; the rate of most studio rigs. A choice.
 DEFAULT_FRAME_RATE = Fraction(30)
+# What `limit_denominator` below can still express, and the most that a stream is allowed to state.
+_LOWEST_FRAME_RATE, _HIGHEST_FRAME_RATE = 0.001, 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,15 @@ def to_frame_rate(value: float) -> Fraction:
     """The frame rate as a fraction, with 23.98, 29.97 and 59.94 read as their NTSC fractions.
 
     Raises:
-        CaptureError: if the rate is not positive.
+        CaptureError: if the rate is not one that a stream can have.
     """
-    if not (np.isfinite(value) and value > 0):
-        raise CaptureError(f"fps is {value}, expected a positive number; 30 is common")
+    if not _LOWEST_FRAME_RATE <= value <= _HIGHEST_FRAME_RATE:
+        raise CaptureError(
+            f"fps is {shown(value)}, expected a positive number in {_LOWEST_FRAME_RATE:g}.."
+            f"{_HIGHEST_FRAME_RATE:g}; 30 is common"
+        )
     ntsc = Fraction(round(value * 1.001) * 1000, 1001)
-    if value != round(value) and abs(float(ntsc) - value) < 0.01:
+    # Below one frame per second nothing is NTSC.
+    if ntsc and value != round(value) and abs(float(ntsc) - value) < 0.01:
         return ntsc
     return Fraction(value).limit_denominator(1000)

@@ -4,10 +4,8 @@ Poses in these files are OpenGL camera-to-world (x right, y up, z backward); the
 OpenCV world-to-camera.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bake.errors import CaptureError
+from hwcodec.records import LARGEST, LARGEST_SIDE, finite_number, parse_json, shown, triple
 from render.cameras import Camera
-from render.errors import CameraError, SceneError
+from render.errors import CameraError
 from render.geometry import Aabb
 
 # Focal length and principal point in pixels: x, y, x, y.
@@ -51,11 +50,13 @@ class Record:
             CaptureError: if it is absent, not a number, or not finite.
         """
         value = self.need(key, remedy)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        try:
+            return finite_number(key, value)
+        except ValueError as error:
             raise CaptureError(
-                f'{self.where} has "{key}" = {value!r}, expected a finite number; correct it'
-            )
-        return float(value)
+                f'{self.where} has "{key}" = {shown(value)}, expected a finite number of at most '
+                f"{LARGEST:g}; correct it"
+            ) from error
 
     def text(self, key: str) -> str:
         """A string that must be there.
@@ -64,8 +65,8 @@ class Record:
             CaptureError: if it is absent, empty or not a string.
         """
         value = self.need(key, "name the picture relative to the JSON file")
-        if not isinstance(value, str) or not value:
-            raise CaptureError(f'{self.where} has "{key}" = {value!r}, expected a file name')
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise CaptureError(f'{self.where} has "{key}" = {shown(value)}, expected a file name')
         return value
 
     def records(self, key: str) -> list["Record"]:
@@ -82,7 +83,9 @@ class Record:
             )
         for index, value in enumerate(values):
             if not isinstance(value, dict):
-                raise CaptureError(f"{self.where} {key}[{index}] is {value!r}, expected an object")
+                raise CaptureError(
+                    f"{self.where} {key}[{index}] is {shown(value)}, expected an object"
+                )
         return [Record(f"{self.where} {key}[{i}]", value) for i, value in enumerate(values)]
 
 
@@ -96,8 +99,8 @@ def read_document(path: Path) -> Record:
         raise CaptureError(f"{path} is missing, expected a JSON file; check the capture's path")
     try:
         text = path.read_text(encoding="utf-8")
-        document = json.loads(text) if text.strip() else None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        document = parse_json(text) if text.strip() else None
+    except (OSError, ValueError) as error:
         raise CaptureError(
             f"{path} is not JSON ({error}), expected the file that describes the cameras; "
             "export the capture again"
@@ -114,12 +117,13 @@ def to_pose(record: Record) -> NDArray[np.float64]:
     The rotation is inverted by transposition; whether it is one is left to `Camera` to judge.
 
     Raises:
-        CaptureError: if the matrix is missing or not 4x4 (3x4 is completed).
+        CaptureError: if the matrix is missing, not 4x4 (3x4 is completed), or its numbers are too
+            large.
     """
     value = record.need("transform_matrix", "add the OpenGL camera-to-world matrix")
     try:
         matrix = np.array(value, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         matrix = np.empty(0)
     if matrix.shape == (3, 4):
         matrix = np.vstack([matrix, (0.0, 0.0, 0.0, 1.0)])
@@ -127,6 +131,13 @@ def to_pose(record: Record) -> NDArray[np.float64]:
         raise CaptureError(
             f"{record.where} transform_matrix has shape {matrix.shape}, expected 4x4 numbers; "
             "write camera-to-world row by row"
+        )
+    largest = np.abs(matrix).max()
+    # What is not finite at all is left to `Camera` as well.
+    if LARGEST < largest < np.inf:
+        raise CaptureError(
+            f"{record.where} transform_matrix holds {largest:g}, expected at most {LARGEST:g}; "
+            "bring the cameras closer to the origin"
         )
     rotation = (matrix[:3, :3] * (1.0, -1.0, -1.0)).T
     pose = np.eye(4)
@@ -142,6 +153,11 @@ def to_camera(record: Record, size: tuple[int, int], lens: Intrinsics) -> Camera
     Raises:
         CaptureError: naming the record, if the pose or the lens cannot exist.
     """
+    if max(size) > LARGEST_SIDE:
+        raise CaptureError(
+            f"{record.where} has pictures of {size[0]}x{size[1]}, expected at most {LARGEST_SIDE} "
+            "along a side; correct w and h or shrink the pictures"
+        )
     try:
         return Camera(*size, *lens, to_pose(record))
     except CameraError as error:
@@ -159,12 +175,12 @@ def to_aabb(record: Record) -> Aabb:
     )
     if not isinstance(value, list) or len(value) != 2:
         raise CaptureError(
-            f'{record.where} has "aabb" = {value!r}, expected [[x, y, z], [x, y, z]]; '
+            f'{record.where} has "aabb" = {shown(value)}, expected [[x, y, z], [x, y, z]]; '
             "write the minimum and the maximum corner"
         )
     try:
-        return Aabb(*value)
-    except SceneError as error:
+        return Aabb(*(triple("corner", corner) for corner in value))
+    except ValueError as error:
         raise CaptureError(f"{record.where} has an unusable aabb: {error}") from error
 
 
@@ -198,6 +214,7 @@ def whole(record: Record, key: str) -> int:
         CaptureError: if it is absent or something else.
     """
     value = record.number(key)
-    if value != int(value) or value < 0:
-        raise CaptureError(f'{record.where} has "{key}" = {value}, expected 0, 1, 2, ...')
+    # From here on, not every whole number is a float of its own.
+    if value != int(value) or not 0 <= value <= 2**53:
+        raise CaptureError(f'{record.where} has "{key}" = {value:g}, expected 0, 1, 2, ...')
     return int(value)

@@ -28,6 +28,7 @@ from hwcodec.headers import (
     with_sequence_header,
     without_user_data,
 )
+from hwcodec.syntax.records import read_config
 from hwcodec.types import (
     Bitstream,
     Capabilities,
@@ -202,7 +203,8 @@ def _tidy(bitstream: Bitstream, settings: EncoderSettings, count: int) -> Bitstr
             )
             return replace(bitstream, packets=tuple(cleaned))
         case Codec.HEVC if isinstance(settings.rate, Lossless):
-            level = hevc_level(settings.geometry)
+            kept = read_config(Codec.HEVC, bitstream.extradata).parameters.buffering.picture_count
+            level = hevc_level(settings.geometry, kept or 1)
             return replace(bitstream, extradata=with_hevc_level(bitstream.extradata, level))
         case Codec.AV1:
             header = with_sequence_header(bitstream.extradata, bitstream.packets[0].data)

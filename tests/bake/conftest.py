@@ -65,7 +65,8 @@ class SphereScene:
     def views(self, frame: int = 0) -> FrameViews:
         """What the training cameras see."""
         cameras = self.cameras[:-1]
-        return FrameViews(cameras, tuple(self.view(camera, frame) for camera in cameras))
+        views = tuple(self.view(camera, frame) for camera in cameras)
+        return FrameViews(tuple(range(len(cameras))), cameras, views)
 
     def write(self, folder: Path, frame_count: int, *, masks: bool = True) -> Path:
         """The capture in nerfstudio's form, which every test may then damage."""

@@ -45,7 +45,8 @@ CONFIGS = (
 )
 def test_every_field_of_every_stage_changes_the_key(config, name) -> None:
     value = getattr(config, name)
-    other = replace(config, **{name: value + (1 if isinstance(value, int) else 0.01)})
+    step = value if name == "block_size" else 1 if isinstance(value, int) else 0.01
+    other = replace(config, **{name: value + step})
     assert make_key("stage", config) != make_key("stage", other)
     assert make_key("stage", config) == make_key("stage", replace(config))
 
@@ -93,6 +94,12 @@ def test_keys_do_not_depend_on_the_order_of_a_mapping() -> None:
 def test_what_has_no_plain_form_cannot_be_a_key() -> None:
     with pytest.raises(TypeError, match="cannot key an artifact by a ndarray"):
         make_key([np.zeros(3)])
+
+
+@pytest.mark.parametrize("mapping", [{1: 2}, {1: 2, "1": 3}, {None: 0}, {"a": {True: 1}}], ids=str)
+def test_a_mapping_whose_keys_are_not_text_cannot_be_a_key(mapping) -> None:
+    with pytest.raises(TypeError, match="a mapping whose keys are not all text"):
+        make_key(mapping)
 
 
 def test_array_digests_tell_contents_shapes_types_and_order_apart() -> None:
@@ -238,9 +245,10 @@ def test_results_of_other_settings_are_discarded_and_used_ones_stay(store) -> No
 
 
 def test_leftovers_of_a_killed_bake_are_discarded(store) -> None:
-    leftover = store.root / f".frame0-{make_key(0)}.npy.123.part"
-    leftover.write_bytes(b"half")
-    assert store.discard_unused() == 1
+    (store.root / "atlas").mkdir()
+    (store.root / "atlas" / f".frame0-{make_key(0)}.npy.123.part").write_bytes(b"half")
+    (store.root / ".scene.json.123.part").write_bytes(b"half")
+    assert store.discard_unused() == 2
     assert content(store.root) == {}
 
 
@@ -250,3 +258,26 @@ def test_files_that_no_bake_has_written_are_never_discarded(store) -> None:
         (store.root / name).write_bytes(b"mine")
     assert store.discard_unused() == 0
     assert sorted(content(store.root)) == sorted(names)
+
+
+def test_nothing_outside_the_folders_of_stages_is_discarded(store) -> None:
+    stale = f"frame0-{make_key(0)}.npy"
+    places = ["", ".git/objects/", ".venv/lib/", "mine/atlas/", "atlas/deeper/"]
+    for place in places:
+        (store.root / place).mkdir(parents=True, exist_ok=True)
+        (store.root / place / stale).write_bytes(b"mine")
+    (store.root / "atlas" / stale).write_bytes(b"ours")
+    assert store.discard_unused() == 1
+    assert set(content(store.root)) == {f"{place}{stale}" for place in places}
+
+
+def test_discarding_follows_no_link_and_removes_none(store, tmp_path) -> None:
+    stale, elsewhere = f"frame0-{make_key(0)}.npy", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / stale).write_bytes(b"mine")
+    (store.root / "atlas").symlink_to(elsewhere)
+    (store.root / "shading").mkdir()
+    (store.root / "shading" / stale).symlink_to(elsewhere / stale)
+    assert store.discard_unused() == 0
+    assert content(elsewhere) == {stale: b"mine"}
+    assert (store.root / "shading" / stale).is_symlink()

@@ -172,15 +172,15 @@ WEIGHTS = ("opacity_entropy", "spatial", "temporal", "intra_bits", "inter_bits")
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
-@pytest.mark.parametrize("value", [-1e-9, math.nan, math.inf])
+@pytest.mark.parametrize("value", [-1e-9, math.nan, math.inf, 1e300])
 def test_weights_that_reward_or_drown_are_refused(name, value) -> None:
-    with pytest.raises(ValueError, match="expected weights of at least 0"):
+    with pytest.raises(ValueError, match=f"{name} is .*, expected a number from 0"):
         LossConfig(**{name: value})
 
 
 @pytest.mark.parametrize("qp", [-0.5, 51.5, math.nan])
 def test_a_qp_outside_the_standards_is_refused(qp) -> None:
-    with pytest.raises(ValueError, match=r"target_qp in 0\.\.51"):
+    with pytest.raises(ValueError, match=r"target_qp is .*, expected a number from 0 to 51"):
         LossConfig(target_qp=qp)
 
 

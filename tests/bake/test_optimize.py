@@ -1,6 +1,7 @@
 """Frames start from the frame before, groups from what both share, and everything from a seed."""
 
-from dataclasses import replace
+import math
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bake.coarse import FrameViews
 from bake.hull import visual_hull
 from bake.optimize import (
     FrameStart,
@@ -21,6 +23,9 @@ from bake.optimize import (
     carry_texels,
     fresh_texels,
 )
+from bake.rays import useful_pixels
+from render.cameras import Camera
+from render.field import FieldGeometry
 from render.geometry import Aabb
 from render.mapping import build_mapping
 from render.occupancy import OccupancyGrid, VoxelGrid, cover
@@ -196,18 +201,66 @@ def test_the_limits_are_those_of_the_configuration() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        *[({name: 0}, "at least one ray") for name in ("iterations", "rays", "first_iterations")],
-        ({"group_iterations": -1}, "at least one ray"),
-        ({"levels": -1}, "at least one ray"),
-        *[({name: 0.0}, "needs positive") for name in ("step", "density_rate", "feature_rate")],
-        *[({name: -1.0}, "needs positive") for name in ("network_rate", "final_factor")],
-        *[({name: 0.0}, "needs positive") for name in ("later_factor", "feature_range")],
-        ({"initial_density": -9.0, "density_range": 8.0}, "within the density range of 8.0"),
+        *[({name: 0}, "is 0, expected a whole") for name in ("iterations", "rays")],
+        *[({name: -1}, "is -1, expected a whole") for name in ("group_iterations", "levels")],
+        *[({name: 10**400}, r"1000.*, expected a whole") for name in ("levels", "iterations")],
+        *[
+            ({name: 0.0}, "is 0.0, expected a positive")
+            for name in ("density_rate", "later_factor")
+        ],
+        *[({name: -1.0}, "is -1.0, expected a positive") for name in ("network_rate",)],
+        *[({"step": step}, "step is .*, expected a number from 0.001") for step in (0.0, 1e-30)],
+        *[({"block_size": side}, r"expected one of \(4, 8, 16, 32\)") for side in (0, 3, 64)],
+        ({"initial_density": -9.0}, "within the density_range is -9.0, .* from -8 to 8"),
+        ({"lifted_density": 8.1}, "within the density_range is 8.1"),
     ],
 )
 def test_settings_that_cannot_train_are_refused(change, message) -> None:
     with pytest.raises(ValueError, match=message):
         replace(CONFIG, **change)
+
+
+NUMBERS = [field.name for field in fields(OptimizeConfig) if field.type in {float, "float"}]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_no_number_of_the_training_may_be_infinite_none_or_huge(name, value) -> None:
+    assert len(NUMBERS) == 10
+    with pytest.raises(ValueError, match=f"{name}.* is .*, expected"):
+        replace(CONFIG, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "change", [{"feature_count": 0}, {"width": 0}, {"depth": 0}, {"frequency_count": 99}], ids=str
+)
+def test_a_network_that_the_renderer_refuses_is_no_setting(change) -> None:
+    with pytest.raises(ValueError, match=r"shading network.*expected.*choose"):
+        ShadingConfig(**change)
+
+
+def test_useful_pixels_are_found_once_per_view_and_belong_to_it(bench, monkeypatch) -> None:
+    """Cameras are made anew for every frame here, so nothing about them as objects can tell."""
+    asked = []
+
+    def spy(geometry: FieldGeometry, camera: Camera) -> torch.Tensor:
+        asked.append(camera)
+        return useful_pixels(geometry, camera)
+
+    monkeypatch.setattr("bake.optimize.useful_pixels", spy)
+    optimizer, scene, views = bench.optimizer(), bench.scenes[0], bench.sphere.views()
+    whole = optimizer.first(scene, views)
+    start = FrameStart(1, whole.texels.float(), is_group_start=False)
+    for order in ([0, 1, 2, 3], [3, 1], [2]):
+        shown = FrameViews(
+            tuple(order),
+            tuple(replace(views.cameras[view]) for view in order),
+            tuple(views.views[view] for view in order),
+        )
+        used = optimizer.next(scene, shown, start, whole.network)
+        fresh = bench.optimizer().next(scene, shown, start, whole.network)
+        assert torch.equal(used.texels, fresh.texels)
+    assert len(asked) == 4 + 4 + 2 + 1
 
 
 def test_only_what_enters_or_leaves_the_occupancy_changes_its_density() -> None:

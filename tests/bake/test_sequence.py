@@ -28,9 +28,11 @@ from render.geometry import Aabb
 from render.mapping import build_mapping
 from render.occupancy import OccupancyGrid, cover
 from render.occupancy_codec import encode_occupancy
-from render.shading import ShadingShape
+from render.shading import ShadingMlp, ShadingShape, weights_to_bytes
 
 GRID = cover(Aabb((-1, -2, 0.1), (1, 2, 3.3)), 6)
+SHAPE = ShadingShape(2, 5, 2, 1)
+WEIGHTS = weights_to_bytes(ShadingMlp(SHAPE))
 CAMERAS = (
     *orbit((0, 0, 1), 4.0, 0.3, 3, Lens(30, 20, 25.0)),
     look_at((1, 2, 3), (0, 0, 0.1), (0, 0, 1), lens=Lens(31, 17, 12.3)).scaled(0.7),
@@ -50,18 +52,21 @@ def saved(tmp_path: Path) -> BakedSequence:
     for frame in range(2):
         store.write_array(f"atlas/frame{frame}", key, texels[frame])
     store.write("occupancy/group0", key, encode_occupancy(occupancy().vertices))
-    store.write("shading/network", key, b"weights")
+    store.write("shading/network", key, WEIGHTS)
     sequence = BakedSequence(
         root=store.root,
         grid=GRID,
         groups=(Span(0, 2, f"occupancy/group0-{key}.bin"),),
         atlas_files=tuple(f"atlas/frame{frame}-{key}.npy" for frame in range(2)),
-        shading=ShadingShape(2, 5, 2, 1),
+        shading=SHAPE,
         network_file=f"shading/network-{key}.bin",
         settings=FieldSettings(4, 0.4, 7.5, 3.25, (1.0, 0.5, 0.1)),
         rig=Rig(CAMERAS, (0, 1, 3), (2,)),
         frame_rate=Fraction(30000, 1001),
-        provenance={"capture": "hand", "config": {"seed": 1}},
+        provenance={
+            "capture": "hand",
+            "config": {"seed": 1, "capture": {"scale": 0.5, "frames": ":"}},
+        },
     )
     save_sequence(sequence)
     return sequence
@@ -86,7 +91,7 @@ def test_a_saved_sequence_opens_as_it_was(saved) -> None:
 def test_its_parts_are_read_from_their_files(saved) -> None:
     found = open_sequence(saved.root)
     (group,) = found.groups
-    assert found.network_bytes() == b"weights"
+    assert found.network_bytes() == WEIGHTS
     assert np.array_equal(
         found.mapping(group).texel_of_vertex, build_mapping(occupancy(), 4).texel_of_vertex
     )

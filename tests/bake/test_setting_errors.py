@@ -1,18 +1,28 @@
 """Wrong settings end with two and one line and touch no file; legal ones mean themselves."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bake.commands import bake_sequence, encode_atlas
 from bake.config import BakeCommand, ConfigError, load_command, load_config
 from bake.pipeline import BakeConfig
+from render.geometry import Aabb
 
 WRONG = [
     "seed=1.5",
+    "seed=-1",
+    "seed=99999999999999999999999",
+    f"seed={'9' * 5000}",
+    "resolution=0",
+    "resolution=1",
+    "resolution=100000",
+    "+x=1",
+    "++capture.x=1",
     "seed=",
     "resolution=big",
     "resolution=null",
@@ -22,6 +32,25 @@ WRONG = [
     "optimize.density_rate=0",
     "optimize.initial_density=-9",
     "optimize.learning_rate=1",
+    "optimize.block_size=3",
+    "optimize.levels=1000000",
+    "optimize.step=.nan",
+    "optimize.step=1e-30",
+    "optimize.density_rate=nan",
+    "optimize.network_rate=inf",
+    "optimize.final_factor=nan",
+    "optimize.later_factor=1e300",
+    "optimize.density_range=inf",
+    "optimize.feature_range=nan",
+    "optimize.feature_range=1e-30",
+    "losses.spatial=1e300",
+    "optimize.lifted_density=nan",
+    "coarse.initial_density=nan",
+    "coarse.density_rate=inf",
+    "coarse.weight_threshold=nan",
+    "shading.width=0",
+    "shading.depth=0",
+    "shading.feature_count=0",
     "coarse.resolution=3",
     "coarse.weight_threshold=1",
     "grouping.texel_capacity=1e9",
@@ -35,9 +64,11 @@ WRONG = [
     "capture.cache_bytes=-1",
     "capture.frames=",
     "capture.frames=1-3",
+    f"capture.frames=0:{'9' * 5000}",
     "capture.scale=0",
     "capture.loader=colmap",
     "capture.path=",
+    f"capture.path=procedural:{'9' * 5000}",
     "preset=../bake",
     "preset=",
     "device=gpu",
@@ -87,7 +118,7 @@ def test_any_text_is_a_path_that_means_itself(text) -> None:
 
 @settings(max_examples=12)
 @given(
-    seed=st.integers(-(2**31), 2**31),
+    seed=st.integers(0, 2**43 - 1),
     rate=st.floats(1e-6, 10),
     threshold=st.floats(0, 0.99),
     color=st.tuples(*[st.floats(0, 1)] * 3),
@@ -150,6 +181,10 @@ def test_a_failed_composition_leaves_the_next_one_alone() -> None:
         ["SCENE", "--bitrate", "0"],
         ["SCENE", "--bitrate", "-3k"],
         ["SCENE", "--bitrate", "nan"],
+        ["SCENE", "--bitrate", "inf"],
+        ["SCENE", "--bitrate", "1e400"],
+        ["SCENE", "--bitrate", "1e300M"],
+        ["SCENE", "--bitrate", "0.2"],
         ["SCENE", "--bitrate", "k"],
         ["SCENE", "--bitrate", "2G"],
         ["SCENE", "--codec", "libx266"],
@@ -164,6 +199,21 @@ def test_words_that_encode_atlas_does_not_know_end_with_two(words, capsys) -> No
     assert "usage: encode-atlas" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("place", ["SCENE", "--out"])
+def test_a_path_with_a_nul_ends_with_two(baked_sequence, tmp_path, capsys, place) -> None:
+    scene = str(baked_sequence.root)
+    words = [f"{scene}\0"] if place == "SCENE" else [scene, "--out", f"{tmp_path / 'a'}\0b"]
+    assert encode_atlas([*words, "--codec", "raw"]) == 2
+    assert "a path holds a NUL" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_largest_seed_gives_every_frame_a_random_stream() -> None:
+    seed = load_config([f"seed={2**43 - 1}"]).seed
+    # Frames are trained with these; torch takes no larger ones.
+    torch.Generator().manual_seed(seed * 1_000_003 + 1_000_002)
+
+
 def test_an_empty_out_means_the_folder_named_after_scene_and_codec(
     baked_sequence, tmp_path, capsys
 ) -> None:
@@ -172,3 +222,11 @@ def test_an_empty_out_means_the_folder_named_after_scene_and_codec(
     assert encode_atlas([str(scene), "--codec", "raw"]) == 0
     assert (Path(f"{scene}-raw") / "manifest.json").is_file()
     assert f"{scene}-raw: " in capsys.readouterr().out
+
+
+def test_a_box_too_long_for_any_grid_ends_with_two_and_no_work(sphere, tmp_path, capsys) -> None:
+    long = replace(sphere, aabb=Aabb((0, 0, 0), (1e9, 1e-3, 1e-3)))
+    folder = long.write(tmp_path / "capture", 1)
+    assert bake_sequence([f"capture.path={folder}", f"out={tmp_path / 'scene'}"]) == 2
+    assert "the aabb of 'capture' takes no grid: " in capsys.readouterr().err
+    assert not list((tmp_path / "scene").iterdir())

@@ -22,7 +22,6 @@ from benchmarks.results import (
     Timing,
     parse,
     read_result,
-    replace_file,
     settings_text,
     write_result,
 )
@@ -123,12 +122,6 @@ def test_a_failed_write_leaves_the_older_file(
         write_result(path, replace(RESULT, scene="other"))
     assert read_result(path) == RESULT
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
-
-
-def test_a_file_of_bytes_is_replaced_whole(tmp_path: Path) -> None:
-    replace_file(tmp_path / "a", b"long content")
-    replace_file(tmp_path / "a", b"short")
-    assert (tmp_path / "a").read_bytes() == b"short"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, np.float32(31.5), "31.5"])

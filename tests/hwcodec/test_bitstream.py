@@ -15,6 +15,7 @@ from hwcodec import (
     Codec,
     Packet,
     PictureGeometry,
+    boxes,
     decode,
     demux,
     encode,
@@ -171,6 +172,47 @@ def test_an_ordinary_movie_file_is_refused_with_a_reason(make_pictures, make_set
         target.mux(video.encode(None))
     with pytest.raises(BitstreamError):
         demux(sink.getvalue())
+
+
+@given(stream=streams(), limit=st.sampled_from([20, 100, 500]))
+def test_a_stream_with_boxes_of_long_sizes_reads_back(stream: Bitstream, limit: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boxes, "LARGEST_SHORT_SIZE", limit)
+        whole = mux(stream)
+    assert demux(whole) == stream
+    assert b"\0\0\0\1" in whole
+
+
+def test_other_readers_find_the_packets_behind_a_long_size(
+    make_pictures, make_settings, monkeypatch
+) -> None:
+    av = pytest.importorskip("av")
+    stream = encode(make_pictures(5), make_settings("libx264", gop_length=3))
+    plain = mux(stream)
+    # Larger than every box of the header, smaller than the pictures.
+    monkeypatch.setattr(boxes, "LARGEST_SHORT_SIZE", plain.index(b"moof"))
+    assert len(mux(stream)) > len(plain)
+    with av.open(io.BytesIO(mux(stream))) as container:
+        taken = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    assert taken == [packet.data for packet in stream.packets]
+
+
+@pytest.mark.parametrize("rate", [Fraction(1, 2**32 - 1), Fraction(2**32 - 1, 2**32 - 2)])
+def test_the_largest_terms_of_a_frame_rate_fit_the_file(rate: Fraction) -> None:
+    geometry = PictureGeometry(GRAY8, 4, 2, rate)
+    packets = tuple(Packet(b"x", number, number, is_key=number == 0) for number in range(3))
+    stream = Bitstream(Codec.RAW, geometry, raw_config(GRAY8, 1), packets)
+    assert demux(mux(stream)) == stream
+
+
+def test_time_offsets_beyond_their_field_are_refused_with_a_remedy() -> None:
+    geometry = PictureGeometry(GRAY8, 4, 2, Fraction(1, 2**31))
+    packets = tuple(
+        Packet(b"x", number, place - 1, is_key=place == 0) for place, number in enumerate((0, 2, 1))
+    )
+    stream = Bitstream(Codec.RAW, geometry, raw_config(GRAY8, 1), packets)
+    with pytest.raises(BitstreamError, match="frame rate of smaller numbers"):
+        mux(stream)
 
 
 def test_uneven_times_are_refused() -> None:

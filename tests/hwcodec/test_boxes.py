@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwcodec import BitstreamError
+from hwcodec import BitstreamError, boxes
 from hwcodec.boxes import Box, Reader, box, children, find, full_box
 
 CONTENTS = st.lists(st.tuples(st.sampled_from(["moov", "free", "abcd"]), st.binary(max_size=20)))
@@ -36,6 +36,21 @@ def test_large_sizes_are_understood() -> None:
     data = struct.pack(">I4sQ", 1, b"mdat", 20) + b"abcd"
     (one,) = children(data)
     assert data[one.body : one.end] == b"abcd"
+
+
+def test_what_is_too_large_for_a_short_size_is_written_with_a_long_one(monkeypatch) -> None:
+    monkeypatch.setattr(boxes, "LARGEST_SHORT_SIZE", 12)
+    assert box("mdat", b"abcd") == struct.pack(">I4s", 12, b"mdat") + b"abcd"
+    long = box("mdat", b"abc", b"de")
+    assert long == struct.pack(">I4sQ", 1, b"mdat", 21) + b"abcde"
+    (one,) = children(long)
+    assert long[one.body : one.end] == b"abcde"
+
+
+def test_the_short_size_ends_at_four_gibibytes() -> None:
+    assert boxes.LARGEST_SHORT_SIZE == 2**32 - 1
+    with pytest.raises(struct.error):
+        struct.pack(">I", boxes.LARGEST_SHORT_SIZE + 1)
 
 
 def test_a_size_smaller_than_its_header_is_an_error() -> None:

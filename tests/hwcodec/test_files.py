@@ -1,10 +1,11 @@
 import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from hwcodec import ContainerError, files
+from hwcodec import ContainerError, files, replace_file
 from hwcodec.files import open_files, write_files
 
 SMALL = {"manifest.json": b"{}", "blobs/a": b"12", "streams/b.mp4": b"345"}
@@ -141,6 +142,54 @@ def test_nothing_but_a_package_is_opened(tmp_path: Path) -> None:
     (tmp_path / "text.vrf").write_text("hello")
     with pytest.raises(ContainerError, match="truncated or damaged"):
         open_files(tmp_path / "text.vrf").read("manifest.json")
+
+
+def test_a_file_is_replaced_whole_and_its_folders_are_made(tmp_path: Path) -> None:
+    for data in (b"long content", b"short"):
+        replace_file(tmp_path / "a" / "b", data)
+        assert tree(tmp_path) == {"a/b": data}
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+def test_a_stopped_write_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def stop(_descriptor: int) -> None:
+        raise error
+
+    (tmp_path / "a").write_bytes(b"old")
+    monkeypatch.setattr(files.os, "fsync", stop)
+    with pytest.raises(type(error)):
+        replace_file(tmp_path / "a", b"new")
+    assert tree(tmp_path) == {"a": b"old"}
+
+
+def test_a_file_is_on_disk_before_it_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real, seen = tmp_path / "a", os.fsync, []
+
+    def watch(descriptor: int) -> None:
+        seen.append((path.exists(), os.fstat(descriptor).st_size))
+        real(descriptor)
+
+    monkeypatch.setattr(files.os, "fsync", watch)
+    replace_file(path, b"new")
+    assert seen == [(False, 3)]
+
+
+def test_a_folder_in_the_way_of_a_file_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "inside").write_bytes(b"precious")
+    with pytest.raises(OSError, match="a"):
+        replace_file(tmp_path / "a", b"new")
+    assert tree(tmp_path) == {"a/inside": b"precious"}
+
+
+def test_two_writers_of_one_file_never_share_a_partial_one(tmp_path: Path) -> None:
+    names = {files.partial_path(tmp_path / "a.npy").name for _ in range(50)}
+    assert len(names) == 50
+    assert all(re.fullmatch(r"\.a\.npy\.\d+\.part", name) for name in names)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need a posix system")

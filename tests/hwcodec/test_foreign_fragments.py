@@ -107,6 +107,47 @@ def test_more_samples_than_a_run_has_fields_for_are_an_error_at_once(count) -> N
         demux(movie() + fragment((0, ()), SIZED, count=count))
 
 
+@pytest.mark.parametrize("count", [1, 3, 2**32 - 1])
+def test_samples_without_fields_and_without_a_size_are_an_error_at_once(count) -> None:
+    with pytest.raises(BitstreamError, match=f"a run of {count} packets has no sizes"):
+        demux(movie((1, 0, KEY)) + fragment((0, ()), (0, ()), count=count))
+
+
+@pytest.mark.parametrize("count", [7, 2**32 - 1])
+def test_samples_without_fields_end_with_the_file(count) -> None:
+    with pytest.raises(BitstreamError, match="lies outside the stream file"):
+        demux(movie((1, 1, KEY)) + fragment((0, ()), (0, ()), count=count))
+
+
+def test_an_empty_run_needs_no_size() -> None:
+    extends, head, run = SPELLINGS["every sample"]
+    empty = fragment((0, ()), (0, ()), data=(), count=0)
+    assert len(demux(movie(extends) + empty + fragment(head, run)).packets) == 3
+
+
+def test_the_same_bytes_cannot_be_named_over_and_over() -> None:
+    run = full_box("trun", 0, 0x301, struct.pack(">Ii", 3, 300), words(*(1, 1000) * 3))
+    head = full_box("tfhd", 0, 0, words(1)), full_box("tfdt", 0, 0, words(0))
+    for run_count, expected in ((1, "without gaps|no key"), (2, "packets take more than the")):
+        track = box("traf", *head, *[run] * run_count)
+        whole = movie((1, 0, OTHER)) + box("moof", track) + box("mdat", bytes(4000))
+        with pytest.raises(BitstreamError, match=expected):
+            demux(whole)
+
+
+@pytest.mark.parametrize("kept", [12, 16])
+def test_a_header_without_a_sample_entry_is_an_error(kept) -> None:
+    extends, head, run = SPELLINGS["the movie"]
+    whole = movie(extends) + fragment(head, run)
+    place = whole.index(b"stsd") - 4
+    (size,) = struct.unpack_from(">I", whole, place)
+    # What is cut off becomes a box of its own, so that all sizes around it stay right.
+    rest = words(size - kept) + b"free" + bytes(size - kept - 8)
+    with pytest.raises(BitstreamError, match="no sample entry"):
+        demux(whole[:place] + words(kept) + whole[place + 4 : place + kept] + rest
+              + whole[place + size :])  # fmt: skip
+
+
 @pytest.mark.parametrize("shift", [1, 7, 10**9, -(10**6), -(2**31) + 1000])
 def test_data_outside_the_file_is_refused(shift) -> None:
     with pytest.raises(BitstreamError, match="lies outside the stream file"):

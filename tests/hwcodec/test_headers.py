@@ -1,4 +1,5 @@
 import struct
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 
@@ -53,6 +54,24 @@ def test_formats_are_read_from_the_records() -> None:
 
 def test_a_main_profile_record_means_eight_bits() -> None:
     assert headers.pixel_format(Codec.H264, b"\x01\x4d" + AVCC[2:20]) == YUV420P8
+
+
+@pytest.mark.parametrize("length", range(7, len(AVCC) - 2))
+def test_a_high_profile_record_that_is_cut_anywhere_is_an_error(length: int) -> None:
+    with pytest.raises(BitstreamError, match=f"ends after {length} bytes.*fetch it again"):
+        headers.pixel_format(Codec.H264, AVCC[:length])
+
+
+@pytest.mark.parametrize("record", ["01640020ffe000", "01640020ffff00", "01640020ffe1ffff"])
+def test_a_high_profile_record_without_its_parameter_sets_is_an_error(record: str) -> None:
+    with pytest.raises(BitstreamError, match="expected its parameter sets"):
+        headers.pixel_format(Codec.H264, bytes.fromhex(record))
+
+
+@given(st.binary(min_size=7, max_size=60))
+def test_any_record_of_any_profile_is_read_or_a_typed_error(record: bytes) -> None:
+    with suppress(BitstreamError):
+        headers.pixel_format(Codec.H264, record)
 
 
 @pytest.mark.parametrize("depth", [8, 10, 12, 16])

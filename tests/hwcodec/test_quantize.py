@@ -162,9 +162,19 @@ def test_json_gives_back_the_same_numbers(ends: list[tuple[float, float]], profi
     )
 
 
+HUGE = json.loads("1" + "0" * 400)
+
+
 @pytest.mark.parametrize(
-    "change", [{"minimum": None}, {"minimum": "x"}, {"bit_depth": 99}, {"maximum": [math.nan]}]
-)
+    "change",
+    [{"minimum": None}, {"minimum": "x"}, {"minimum": 0.0}, {"maximum": [math.nan]},
+     {"minimum": ["0"]}, {"minimum": [[0.0]]}, {"minimum": [HUGE]}, {"maximum": [HUGE]},
+     {"maximum": [json.loads("1e999")]}, {"minimum": [-1e300]}, {"minimum": [], "maximum": []},
+     {"bit_depth": 99}, {"bit_depth": json.loads("1e999")}, {"bit_depth": HUGE},
+     {"bit_depth": 8.0}, {"lowest_code": HUGE}, {"lowest_code": -1}, {"lowest_code": True},
+     {"highest_code": json.loads("-1e999")}, {"highest_code": "235"}],
+    ids=lambda change: str(change)[:40],
+)  # fmt: skip
 def test_a_damaged_record_is_refused(change: dict[str, object]) -> None:
     record = quantizer("web8", (0.0, 1.0)).to_json() | change
     with pytest.raises(ContainerError, match="quantizer record"):

@@ -18,7 +18,7 @@ from hwcodec import (
     register,
     registry,
 )
-from hwcodec.__main__ import main, table
+from hwcodec.commands import main, table
 from hwcodec.encoders import BUILTIN
 
 NO_DRIVER = "FFmpeg cannot open it (no driver)"
@@ -162,8 +162,10 @@ def test_every_refused_encoder_says_why() -> None:
 
 
 def test_the_table_lists_every_encoder(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main() == 0
+    assert main([]) == 0
     printed = capsys.readouterr().out
+    assert main(["encoders"]) == 0
+    assert capsys.readouterr().out == printed
     assert printed == table()
     for name in encoder_names():
         assert f"\n{name} " in printed

@@ -65,6 +65,18 @@ def test_impossible_frame_rates_are_refused(rate: Fraction) -> None:
         PictureGeometry(YUV420P8, 64, 64, rate)
 
 
+@pytest.mark.parametrize("rate", [Fraction(1, 2**33 + 1), Fraction(2**32, 2**32 - 1)])
+def test_frame_rates_whose_terms_an_mp4_file_cannot_hold_are_refused(rate: Fraction) -> None:
+    with pytest.raises(UnsupportedConfig, match="at most 4294967295; round it"):
+        PictureGeometry(YUV420P8, 64, 64, rate)
+
+
+@pytest.mark.parametrize(("width", "height"), [(65536, 64), (64, 2**33)])
+def test_sides_that_an_mp4_file_cannot_hold_are_refused(width: int, height: int) -> None:
+    with pytest.raises(UnsupportedConfig, match="of 2 to 65535; pad it"):
+        PictureGeometry(YUV420P8, width, height)
+
+
 def test_values_cannot_be_changed_after_the_fact() -> None:
     with pytest.raises(AttributeError):
         YUV420P8.bit_depth = 10  # type: ignore[misc]

@@ -147,10 +147,21 @@ def test_the_memory_layout_of_a_picture_does_not_matter(tmp_path) -> None:
     wide = np.zeros((18, 44, 3), np.uint8)
     wide[:, ::2] = plain
     layouts = [plain, plain[..., ::-1].copy()[..., ::-1], plain[::-1].copy()[::-1], wide[:, ::2]]
+    layouts += [np.asfortranarray(plain), plain.transpose(1, 0, 2).copy().transpose(1, 0, 2)]
     for index, layout in enumerate(layouts):
         write_rgb_video(tmp_path / f"{index}.mp4", [layout], RATE)
     files = {(tmp_path / f"{index}.mp4").read_bytes() for index in range(len(layouts))}
     assert len(files) == 1
+
+
+@pytest.mark.parametrize("name", ["12:30.mp4", "file:a.mp4", "http:x.mp4", "a%03d.mp4"])
+def test_a_relative_name_is_a_file_whatever_stands_before_a_colon(
+    tmp_path, monkeypatch, name
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_rgb_video(name, [flat((1, 2, 3))], RATE)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert b"moov" in (tmp_path / name).read_bytes()
 
 
 def test_a_missing_folder_is_named_and_not_made(tmp_path) -> None:
@@ -172,8 +183,15 @@ def test_a_full_disk_keeps_the_older_video_and_nothing_else(tmp_path, monkeypatc
 
 @pytest.mark.parametrize(
     "picture",
-    [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3), np.int16)],
-    ids=["gray", "four channels", "wide codes"],
+    [
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((8, 8, 3), np.int16),
+        np.zeros((0, 8, 3), np.uint8),
+        np.zeros((8, 0, 3), np.uint8),
+        np.zeros((), np.uint8),
+    ],
+    ids=["gray", "four channels", "wide codes", "no rows", "no columns", "a number"],
 )
 def test_a_first_picture_of_another_form_is_refused_before_a_file_exists(tmp_path, picture) -> None:
     with pytest.raises(UnsupportedConfig, match=r"picture 0 is .*expected uint8"):

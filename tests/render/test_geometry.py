@@ -54,7 +54,12 @@ def test_a_bound_that_is_not_finite_is_refused(bad: float) -> None:
         Aabb((0.0, 0.0, bad), (1.0, 1.0, 1.0))
 
 
-@pytest.mark.parametrize("bad", [(0.0, 0.0), ("a", 0.0, 0.0), None])
+def test_an_extent_that_is_not_finite_is_refused() -> None:
+    with pytest.raises(SceneError, match="along y, expected a finite extent"):
+        Aabb((0.0, -1.5e308, 0.0), (1.0, 1.5e308, 1.0))
+
+
+@pytest.mark.parametrize("bad", [(0.0, 0.0), ("a", 0.0, 0.0), None, (10**400, 0, 0)])
 def test_a_corner_that_is_not_three_numbers_is_refused(bad: object) -> None:
     with pytest.raises(SceneError, match="expected three numbers"):
         Aabb(bad, (1.0, 1.0, 1.0))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from render.errors import SceneError
 from render.geometry import Aabb
 from render.occupancy import (
+    MAX_VERTICES,
     MAX_VERTICES_PER_AXIS,
     OccupancyGrid,
     VoxelGrid,
@@ -100,10 +101,17 @@ def test_a_grid_without_a_cell_or_beyond_the_morton_code_is_refused(shape) -> No
         grid_of(shape)
 
 
-@pytest.mark.parametrize("voxel_size", [0.0, -1.0, math.nan])
-def test_a_voxel_size_that_is_not_positive_is_refused(voxel_size) -> None:
+@pytest.mark.parametrize("voxel_size", [0.0, -1.0, math.nan, math.inf])
+def test_a_voxel_size_that_is_not_positive_and_finite_is_refused(voxel_size) -> None:
     with pytest.raises(SceneError, match="voxel size"):
         VoxelGrid(UNIT, voxel_size, (2, 2, 2))
+
+
+def test_a_grid_that_no_memory_holds_is_refused_by_its_vertices() -> None:
+    assert grid_of((1024, 1024, 256)).vertex_count == MAX_VERTICES == 2**28
+    for shape in ((1024, 1024, 257), (MAX_VERTICES_PER_AXIS,) * 3):
+        with pytest.raises(SceneError, match=rf"{math.prod(shape)} vertices, expected at most"):
+            grid_of(shape)
 
 
 def test_an_occupancy_counts_its_vertices() -> None:

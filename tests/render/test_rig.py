@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from render.cameras import Camera, Lens, look_at, orbit
+from render.console import EXIT_FAILED, run
 from render.errors import CameraError, SceneError
 from render.rig import decode_rig, encode_rig
 
@@ -61,13 +62,23 @@ def test_a_part_of_a_camera_is_refused(length) -> None:
 def test_a_camera_that_cannot_exist_is_refused() -> None:
     data = bytearray(encode_rig([camera()]))
     data[0:4] = bytes(4)
-    with pytest.raises(CameraError, match="size"):
+    with pytest.raises(
+        SceneError, match=r"size.*the package is damaged, export it again"
+    ) as caught:
         decode_rig(bytes(data))
+    assert isinstance(caught.value.__cause__, CameraError)
+
+
+def test_a_damaged_rig_is_a_failure_and_no_mistake_of_the_caller() -> None:
+    def work() -> None:
+        decode_rig(bytes(RECORD_BYTES))
+
+    assert run(work) == EXIT_FAILED
 
 
 @given(st.binary(min_size=RECORD_BYTES, max_size=RECORD_BYTES))
 def test_any_bytes_give_a_camera_or_a_typed_error(data) -> None:
-    with suppress(SceneError, CameraError):
+    with suppress(SceneError):
         decode_rig(data)
 
 

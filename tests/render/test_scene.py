@@ -11,6 +11,7 @@ import torch
 from bake.export import EXPORT_PROFILES, make_quantizer
 from hwcodec import BitstreamError, ContainerError, HwcodecError, open_package
 from render.errors import SceneError
+from render.occupancy_codec import encode_occupancy
 from render.scene import BakedScene, open_scene, unpack_picture
 from render.scene_record import SceneRecord
 
@@ -159,7 +160,7 @@ def test_a_missing_package_is_refused(tmp_path) -> None:
 
 @pytest.mark.parametrize("stream", [-1, 2, 99])
 def test_a_group_without_its_stream_is_refused(scene, stream) -> None:
-    with pytest.raises(SceneError, match="names stream"):
+    with pytest.raises(SceneError, match=rf"stream.* {stream}, expected"):
         BakedScene(FakePackage(scene.package, changed(scene, stream=stream)))
 
 
@@ -168,6 +169,18 @@ def test_a_group_of_another_length_than_its_stream_is_refused(scene) -> None:
     record["groups"][1]["first_frame"] = 3
     with pytest.raises(SceneError, match="its stream 2 frames"):
         BakedScene(FakePackage(scene.package, record))
+
+
+def test_more_vertices_than_texels_are_refused_before_they_are_put_in_order(
+    scene, monkeypatch
+) -> None:
+    full = encode_occupancy(np.ones(scene.record.grid.shape, np.bool_))
+    package = FakePackage(scene.package, changed(scene))
+    package.blob = lambda _name: full
+    monkeypatch.delattr("render.scene.build_mapping")
+    wrong = BakedScene(package)
+    with pytest.raises(SceneError, match=r"vertices are occupied, expected at most the \d+ texels"):
+        wrong.geometry(wrong.record.groups[0])
 
 
 def test_a_layout_that_does_not_fit_the_occupancy_is_refused_when_it_is_used(scene) -> None:

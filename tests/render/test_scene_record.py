@@ -3,7 +3,10 @@
 import copy
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import pytest
@@ -19,6 +22,11 @@ from render.scene_record import CaptureRecord, FieldConstants, Group, SceneRecor
 from render.shading import ShadingShape
 
 FINITE = st.floats(-1e6, 1e6)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
+)
 
 
 def group(first_frame: int, frame_count: int, stream: int = 0) -> Group:
@@ -60,7 +68,7 @@ def test_groups_come_back_and_hold_every_frame_once(counts) -> None:
 @given(
     low=st.tuples(FINITE, FINITE, FINITE),
     numbers=st.tuples(st.floats(1e-6, 1e6), st.floats(0.01, 4), FINITE),
-    rate=st.fractions(Fraction(1, 100), 240),
+    rate=st.fractions(Fraction(1, 100), 240, max_denominator=1001),
 )
 def test_every_number_survives_json_to_the_last_bit(low, numbers, rate) -> None:
     voxel_size, step, empty_density = numbers
@@ -80,7 +88,9 @@ def test_the_record_of_a_release_without_a_rate_is_read() -> None:
 
 def test_keys_that_a_later_release_adds_are_ignored() -> None:
     record = sound()
-    for part in (record, record["capture"], record["groups"][0], record["groups"][0]["layout"]):
+    group = record["groups"][0]
+    inner = record["capture"], record["shading"], group, group["layout"], group["quantizer"]
+    for part in (record, *inner):
         part["later"] = {"x": 1}
     assert SceneRecord.from_json(record).to_json() == sound()
 
@@ -100,6 +110,10 @@ def paths(value: object, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
             yield from paths(inner, (*here, key))
 
 
+def place_name(path: tuple[Any, ...]) -> str:
+    return ".".join(map(str, path))
+
+
 def changed(path: tuple[Any, ...], value: object) -> dict[str, Any]:
     record = sound()
     *way, last = path
@@ -114,23 +128,45 @@ def changed(path: tuple[Any, ...], value: object) -> dict[str, Any]:
 EVERY_PLACE = [
     path for path in paths(sound()) if path != ("rate",) and set(path).isdisjoint(range(1, 11))
 ]
-# Any value has a text.
-TEXTS = {("profile",), ("capture", "name"), ("capture", "frames"), ("groups", 0, "occupancy"),
-         ("version",)}  # fmt: skip
-CHECKED = [path for path in EVERY_PLACE if path not in TEXTS and path[0] != "background"]
+TEXTS = [("profile",), ("capture", "name"), ("capture", "frames"), ("groups", 0, "occupancy")]
+NUMBERS = [
+    path
+    for path in EVERY_PLACE
+    if path not in TEXTS and not isinstance(reduce(getitem, path, sound()), dict | list)
+]
+every_place = pytest.mark.parametrize("path", EVERY_PLACE, ids=place_name)
 
 
-@pytest.mark.parametrize("path", CHECKED, ids=lambda path: ".".join(map(str, path)))
-@pytest.mark.parametrize("value", [None, {"x": "y"}, "words"], ids=["null", "object", "words"])
+@every_place
+@pytest.mark.parametrize("value", [None, True, {"x": "y"}, [[]]], ids=str)
 def test_a_value_of_another_kind_is_one_typed_error(path, value) -> None:
     with pytest.raises(SceneError, match="damaged"):
         SceneRecord.from_json(changed(path, value))
 
 
+@pytest.mark.parametrize("path", NUMBERS, ids=place_name)
+@pytest.mark.parametrize("text", ['"8"', "1e999", "-1e999", "NaN", "1" + "0" * 400], ids=len)
+def test_a_number_that_no_field_can_hold_is_one_typed_error(path, text) -> None:
+    with pytest.raises(SceneError, match=r"damaged|update this software") as caught:
+        SceneRecord.from_json(changed(path, json.loads(text)))
+    assert path == ("version",) or len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=place_name)
+def test_a_number_in_place_of_a_text_is_one_typed_error(path) -> None:
+    with pytest.raises(SceneError, match=rf"damaged.*{path[-1]} is 3, expected a text"):
+        SceneRecord.from_json(changed(path, 3))
+
+
+@given(st.data())
+def test_any_value_anywhere_is_read_or_one_typed_error(data) -> None:
+    path, value = data.draw(st.sampled_from(EVERY_PLACE)), data.draw(JSON)
+    with suppress(SceneError):
+        assert SceneRecord.from_json(changed(path, value)).frame_count == 3
+
+
 @pytest.mark.parametrize(
-    "path",
-    [p for p in EVERY_PLACE if isinstance(p[-1], str) and p != ("version",)],
-    ids=lambda path: ".".join(map(str, path)),
+    "path", [path for path in EVERY_PLACE if isinstance(path[-1], str)], ids=place_name
 )
 def test_a_missing_key_is_one_typed_error_that_names_it(path) -> None:
     record = sound()
@@ -149,13 +185,35 @@ def test_a_missing_key_is_one_typed_error_that_names_it(path) -> None:
         (("aabb",), [[0, 0, 0]]),
         (("aabb", 1), [1, 1, 1, 1]),
         (("aabb", 0, 2), float("nan")),
+        (("version",), "1"),
+        (("version",), 0),
         (("voxel_size",), 0),
         (("voxel_size",), -0.5),
+        (("voxel_size",), float("inf")),
+        (("grid",), [3.7, 3, 3]),
+        (("grid",), [1000, 1000, 1000]),
+        (("step",), -1),
+        (("step",), 0),
+        (("step",), 1e-30),
+        (("step",), 1e30),
+        (("empty_density",), float("nan")),
+        (("empty_density",), 1e39),
+        (("background",), [1.0, 1.0]),
+        (("background",), [1.0, 1.0, 1.0, 1.0]),
+        (("background",), ["1", "1", "1"]),
+        (("background", 1), 1.001),
+        (("background", 1), -0.001),
         (("grid",), [9, 8]),
         (("grid",), [9, 8, 1]),
         (("grid", 0), 2**21 + 1),
         (("frame_rate",), [30, 0]),
         (("frame_rate",), [30, 1, 1]),
+        (("frame_rate",), [0, 1]),
+        (("frame_rate",), [-30, 1]),
+        (("frame_rate",), [30, None]),
+        (("frame_rate",), [29.97, 1]),
+        (("frame_rate",), [1, 2**32]),
+        (("shading", "width"), 8.5),
         (("shading", "depth"), 0),
         (("shading", "feature_count"), 65),
         (("groups", 0, "layout", "tile_columns"), 0),
@@ -164,6 +222,10 @@ def test_a_missing_key_is_one_typed_error_that_names_it(path) -> None:
         (("groups", 1, "quantizer", "maximum"), [0.0] * 4),
         (("groups", 1, "quantizer", "minimum"), [9.0] * 5),
         (("groups", 0), []),
+        (("capture", "scale"), 0),
+        (("capture", "scale"), 1.5),
+        (("capture", "test_views", 0), -1),
+        (("groups", 0, "stream"), -1),
         (("groups", 0, "frame_count"), 0),
         (("groups", 0, "first_frame"), 1),
         (("groups", 1, "first_frame"), 1),

@@ -46,10 +46,11 @@ def test_the_shape_counts_what_the_network_has(shape) -> None:
 
 @pytest.mark.parametrize(
     "sizes", [(0, 8, 2, 1), (65, 8, 2, 1), (4, 0, 2, 1), (4, 513, 2, 1), (4, 8, 0, 1), (4, 8, 9, 1),
-              (4, 8, 2, -1), (4, 8, 2, 11)]
+              (4, 8, 2, -1), (4, 8, 2, 11), (4, 8.5, 2, 1), (4.0, 8, 2, 1), (4, 8, True, 1),
+              (4, "8", 2, 1), (4, 8, 2, None), (10**400, 8, 2, 1)]
 )  # fmt: skip
-def test_shapes_out_of_range_are_refused(sizes) -> None:
-    with pytest.raises(SceneError, match="choose smaller sizes"):
+def test_shapes_out_of_range_and_broken_sizes_are_refused(sizes) -> None:
+    with pytest.raises(SceneError, match=r"expected a whole number in .*choose other sizes"):
         ShadingShape(*sizes)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from render.cameras import Lens, look_at, orbit
+from render.cameras import Camera, Lens, look_at, orbit
 from render.errors import CameraError
 from render.geometry import Aabb
 from render.views import orbit_around, select_views
@@ -42,6 +42,24 @@ def test_the_orbit_walks_where_the_cameras_stand() -> None:
         assert (camera.width, camera.height, camera.focal_x) == (40, 30, 55.0)
         (pixel,), _ = camera.project([BOX.center])
         assert pixel == pytest.approx([20, 15])
+
+
+def test_a_mixed_rig_gives_its_most_common_size_and_the_focal_length_that_goes_with_it() -> None:
+    def seen_by(width: int, height: int, focal: float) -> Camera:
+        return look_at((3, 0, 1), (0, 0, 1), (0, 0, 1), lens=Lens(width, height, focal))
+
+    large = seen_by(4000, 3000, 5500.0)
+    small = [seen_by(40, 30, focal) for focal in (54.0, 55.0, 70.0)]
+    for rig in ([large, *small], [*small, large, seen_by(30, 40, 1.0)]):
+        camera, *_ = orbit_around(BOX, rig, 3)
+        assert (camera.width, camera.height, camera.focal_x) == (40, 30, 55.0)
+
+
+def test_of_two_equally_common_sizes_the_first_one_is_taken() -> None:
+    rig = [look_at((3, 0, 1), (0, 0, 1), (0, 0, 1), lens=Lens(*lens))
+           for lens in ((8, 6, 9.0), (80, 60, 90.0))]  # fmt: skip
+    camera, *_ = orbit_around(BOX, rig, 3)
+    assert (camera.width, camera.height, camera.focal_x) == (8, 6, 9.0)
 
 
 def test_without_cameras_the_whole_box_is_seen() -> None:

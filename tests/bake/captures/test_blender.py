@@ -89,6 +89,7 @@ def test_names_may_carry_their_extension(blender: Write) -> None:
     ("change", "message"),
     [
         (lambda d: d.pop("camera_angle_x"), 'no "camera_angle_x".*radians'),
+        (lambda d: d.update(camera_angle_x=5e-324), r"expected radians in \(0, pi\)"),
         (lambda d: d.update(camera_angle_x=50.0), r"expected radians in \(0, pi\)"),
         (lambda d: d["frames"][0].update(time="now"), '"time" = .now.*expected a finite number'),
         (lambda d: d.update(frames={}), 'empty or wrong "frames"'),

@@ -164,3 +164,13 @@ def test_a_size_that_no_header_tells_is_checked_when_read(tmp_path) -> None:
     assert made.inspect([0]) is False
     with pytest.raises(CaptureError, match=r"a\.bmp is 6x4, expected 9x9"):
         made.read(0, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_floating_point_mask_is_refused_by_its_own_name(tmp_path, dtype) -> None:
+    made = reader(tmp_path, np.zeros((4, 6), np.uint8), (6, 4))
+    mask = tmp_path / "mask.tiff"
+    cv2.imwrite(str(mask), np.zeros((4, 6), dtype))
+    files = PictureFiles(made.files[0, 0].picture, mask)
+    with pytest.raises(CaptureError, match=r"mask\.tiff holds float.*, expected 8 or 16 bits"):
+        FileReader({(0, 0): files}, made.cameras).read(0, 0)

@@ -16,6 +16,19 @@ from bake.errors import CaptureError
 MARKERS = {"nerfstudio": "transforms.json", "blender": "transforms_train.json"}
 
 
+@given(st.floats(0.001, 0.5))
+def test_slow_rates_are_as_near_as_a_thousandth_allows(rate) -> None:
+    assert to_frame_rate(rate) > 0
+    assert to_frame_rate(0.005) == Fraction(1, 200)
+    assert abs(to_frame_rate(rate) - Fraction(rate)) < Fraction(1, 1000)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-4, 5e-324, 1000.1, 1e300, float("inf"), float("nan")])
+def test_rates_that_no_stream_can_have_are_refused(rate) -> None:
+    with pytest.raises(CaptureError, match=r"fps is .*, expected a positive number in 0.001..1000"):
+        to_frame_rate(rate)
+
+
 @given(rate=st.integers(1, 1000))
 def test_whole_rates_stay_whole(rate) -> None:
     assert to_frame_rate(float(rate)) == rate

@@ -97,11 +97,29 @@ def test_a_pose_printed_with_five_digits_is_accepted() -> None:
         np.eye(3).tolist(),
         np.eye(5).tolist(),
         [["a"] * 4],
+        [[10**400] * 4] * 4,
+        [[[[[1]]]]],
     ],
 )
 def test_a_matrix_of_another_shape_says_what_was_expected(value) -> None:
     with pytest.raises(CaptureError, match=r"expected 4x4 numbers; write camera-to-world row by"):
         to_pose(entry(transform_matrix=value))
+
+
+def test_a_camera_too_far_away_for_single_precision_names_the_entry() -> None:
+    matrix = np.eye(4)
+    matrix[0, 3] = 1e300
+    with pytest.raises(
+        CaptureError, match=r"^file\.json frames\[3\] .* holds 1e\+300, expected at"
+    ):
+        camera(matrix)
+
+
+def test_a_picture_too_large_for_a_package_names_the_entry() -> None:
+    pose = entry(transform_matrix=np.eye(4).tolist())
+    assert to_camera(pose, (65535, 1), LENS).width == 65535
+    with pytest.raises(CaptureError, match=r"^file\.json frames\[3\] has pictures of 65536x1, exp"):
+        to_camera(pose, (65536, 1), LENS)
 
 
 @pytest.mark.parametrize("lens", [(0.0, 1, 1, 1), (1, -1, 1, 1), (1, 1, float("nan"), 1)])
@@ -123,7 +141,20 @@ def test_whole_numbers_may_be_written_as_floats(value) -> None:
     assert type(whole(entry(w=value), "w")) is int
 
 
-@pytest.mark.parametrize("value", [None, "", 7, ["a.png"]])
+@pytest.mark.parametrize("value", [10**400, -(10**400), 1e300])
+def test_a_number_beyond_single_precision_is_quoted_in_short(value) -> None:
+    with pytest.raises(CaptureError, match="expected a finite number of at most 1e") as caught:
+        entry(fl_x=value).number("fl_x")
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("value", [-1, 0.5, 2**53 + 2, 1e30])
+def test_what_does_not_count_is_no_whole_number(value) -> None:
+    with pytest.raises(CaptureError, match=r"expected 0, 1, 2, \.\.\."):
+        whole(entry(frame_index=value), "frame_index")
+
+
+@pytest.mark.parametrize("value", [None, "", 7, ["a.png"], "a\0.png"])
 def test_a_file_name_must_be_text(value) -> None:
     with pytest.raises(CaptureError, match=r'"file_path" = .*expected a file name'):
         entry(file_path=value).text("file_path")
@@ -172,3 +203,22 @@ def test_a_folder_in_place_of_the_document_is_missing(tmp_path: Path) -> None:
     (tmp_path / "transforms.json").mkdir()
     with pytest.raises(CaptureError, match=r"transforms\.json is missing"):
         read_document(tmp_path / "transforms.json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"frames":' * 100_000, '{"w": ' + "9" * 5000 + "}"],
+    ids=["deep list", "deep object", "many digits"],
+)
+def test_a_document_that_no_reader_can_take_in_is_refused(tmp_path: Path, text) -> None:
+    (tmp_path / "transforms.json").write_text(text)
+    with pytest.raises(CaptureError, match=r"transforms\.json is not JSON .*export the capture"):
+        read_document(tmp_path / "transforms.json")
+
+
+@pytest.mark.parametrize(
+    "corner", [[10**400, 0, 0], [1e300, 0, 0], "123", [0, 0], ["0", "0", "0"], None, [[[[0]]]]]
+)
+def test_a_corner_that_is_no_position_is_refused(corner) -> None:
+    with pytest.raises(CaptureError, match=r"^file has an unusable aabb: corner is"):
+        to_aabb(Record("file", {"aabb": [[-1, -1, -1], corner]}))

@@ -1,0 +1,22 @@
+"""The largest settings that mean anything; a command refuses what lies beyond before any work.
+
+All are choices, far above what a bake needs and far below where numbers stop being numbers.
+"""
+
+# More than any machine trains in a year.
+MOST_ITERATIONS = 1_000_000_000
+# Rays of one step, and voxels along an edge of a cubic box: more than fit into memory.
+MOST_RAYS = 1 << 24
+MOST_RESOLUTION = 2048
+# Texels and frames are numbered in 32 bits.
+MOST_TEXELS = (1 << 31) - 1
+# Every frame has a random stream of its own, numbered in 63 bits.
+MOST_SEED = (1 << 43) - 1
+# Texels are stored in half precision; this is its largest number, and of every rate and weight too.
+LARGEST_VALUE = 65504.0
+# A smaller range of values leaves next to nothing between two codes.
+SMALLEST_RANGE = 0.01
+# The finest codes have 16 bits.
+MOST_LEVELS = 65535
+# Spacing of samples in voxels.
+SMALLEST_STEP, LARGEST_STEP = 0.001, 1000.0
