@@ -19,8 +19,9 @@ import torch
 
 from hwcodec.codec import decode
 from hwcodec.decoders import choose_decoder
+from hwcodec.doctor import examine, table
 from hwcodec.errors import BackendUnavailable
-from hwcodec.registry import encoder_names, encoder_spec, probe, refusal
+from hwcodec.files import replace_file
 from hwcodec.types import Bitstream, Picture
 from hwcodec.verify import VerifyOptions, verify_path
 
@@ -30,6 +31,9 @@ EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
 
+_DOCTOR = """example:
+  hwcodec doctor --json machine.json
+"""
 _VERIFY = """examples:
   hwcodec verify PACKAGE                 every stream of a package folder or .vrf file
   hwcodec verify clip.mp4 --json out.json
@@ -39,14 +43,14 @@ _VERIFY = """examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of ``hwcodec`` and of ``python -m hwcodec``; returns the exit code.
 
-    Without a subcommand it shows the table of encoders.
+    Without a subcommand it is ``hwcodec doctor``.
     """
     parser = argparse.ArgumentParser(
         prog="hwcodec", description="Video streams as this project writes and plays them."
     )
     subparsers = parser.add_subparsers(metavar="COMMAND")
-    parser.set_defaults(command=_encoders)
-    add_encoders(subparsers)
+    parser.set_defaults(command=_doctor, json=None)
+    add_doctor(subparsers)
     add_verify(subparsers)
     arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
     command: Command = arguments.command
@@ -62,10 +66,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def add_encoders(subparsers: Subparsers) -> None:
-    """The subcommand ``encoders``."""
-    parser = subparsers.add_parser("encoders", help="what this machine can encode and decode")
-    parser.set_defaults(command=_encoders)
+def add_doctor(subparsers: Subparsers) -> None:
+    """The subcommand ``doctor``."""
+    parser = subparsers.add_parser(
+        "doctor",
+        help="what this machine can encode and decode, and why not the rest",
+        description="Ask every backend what runs here; hardware is asked in a process of its own.",
+        epilog=_DOCTOR,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_json(parser)
+    parser.set_defaults(command=_doctor)
 
 
 def add_verify(subparsers: Subparsers) -> None:
@@ -78,7 +89,7 @@ def add_verify(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", type=Path, metavar="PACKAGE|FILE", help="package, or MP4 file")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
+    _add_json(parser)
     parser.add_argument("--quick", action="store_true", help="read headers, decode nothing")
     parser.add_argument(
         "--allow-raw", action="store_true", help="let raw streams pass, which no hardware decodes"
@@ -86,34 +97,18 @@ def add_verify(subparsers: Subparsers) -> None:
     parser.set_defaults(command=_verify)
 
 
-def table() -> str:
-    """One line per encoder and per backend, as text."""
-    rows = [("encoder", "standard", "formats", "kind", "here")]
-    for name in encoder_names():
-        spec = encoder_spec(name)
-        formats = " ".join(known.name for known in spec.formats)
-        kind = "hardware" if spec.is_hardware else "software"
-        rows.append((name, spec.codec.value, formats, kind, refusal(name) or "yes"))
-    # The last column may be long, so it sets no width.
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    lines = [
-        "  ".join(
-            [*(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)), row[-1]]
-        )
-        for row in rows
-    ]
-    lines.append("")
-    for name, found in probe().items():
-        if isinstance(found, BackendUnavailable):
-            lines.append(f"{name}: {found}")
-        else:
-            decodes = ", ".join(codec.value for codec in found.decodes)
-            lines.append(f"{name} decodes {decodes}")
-    return "\n".join(lines) + "\n"
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
 
 
-def _encoders(_: argparse.Namespace) -> int:
-    sys.stdout.write(table())
+def _doctor(arguments: argparse.Namespace) -> int:
+    target: Path | None = arguments.json
+    if target is not None and not _is_writable(target):
+        return EXIT_USAGE
+    diagnosis = examine()
+    if target is not None:
+        replace_file(target, _json_bytes(diagnosis.to_json()))
+    sys.stdout.write(table(diagnosis))
     return EXIT_DONE
 
 
@@ -124,16 +119,13 @@ def _verify(arguments: argparse.Namespace) -> int:
             f"there is nothing at {path}, expected a package or an MP4 file; check the path",
             EXIT_USAGE,
         )
-    if target is not None and (target.is_dir() or not target.parent.is_dir()):
-        return _say_error(
-            f"{target} cannot be written, expected a file in a folder that exists; make the folder",
-            EXIT_USAGE,
-        )
+    if target is not None and not _is_writable(target):
+        return EXIT_USAGE
     options = VerifyOptions(arguments.quick, arguments.allow_raw, _hardware())
     try:
         report = verify_path(path, options)
         if target is not None:
-            target.write_text(json.dumps(report.document(), indent=1) + "\n", encoding="utf-8")
+            replace_file(target, _json_bytes(report.document()))
     except OSError as error:
         return _say_error(f"{error.filename or path}: {error.strerror}", EXIT_USAGE)
     sys.stdout.write(report.table())
@@ -150,6 +142,21 @@ def _decode_in_hardware(stream: Bitstream) -> Iterator[Picture]:
     if not choice.is_hardware:
         raise BackendUnavailable(choice.reason)
     return decode(stream, device="cuda")
+
+
+def _is_writable(target: Path) -> bool:
+    """Whether a result can be put there; if not, the error has been said."""
+    if target.parent.is_dir() and not target.is_dir():
+        return True
+    _say_error(
+        f"{target} cannot be written, expected a file in a folder that exists; make the folder",
+        EXIT_USAGE,
+    )
+    return False
+
+
+def _json_bytes(document: object) -> bytes:
+    return (json.dumps(document, indent=1) + "\n").encode()
 
 
 def _say_error(text: str, code: int) -> int:

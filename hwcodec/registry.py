@@ -74,7 +74,7 @@ def encoder_spec(encoder: str) -> EncoderSpec:
     if encoder not in _ENCODERS:
         raise UnsupportedConfig(
             f"encoder is {encoder!r}, expected one of {sorted(_ENCODERS)}; "
-            "`python -m hwcodec` shows what runs on this machine"
+            "`hwcodec doctor` shows what runs on this machine"
         )
     return _ENCODERS[encoder]
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from hwcodec import BackendUnavailable, decoders, doctor, registry
+from hwcodec.commands import main
 from hwcodec.device_probe import DRIVER, FFMPEG, NVIDIA, STEPS, DeviceProbe, Finding
 from hwcodec.doctor import Diagnosis, examine, table
 
@@ -110,3 +111,22 @@ def test_a_machine_without_pyav_is_examined_too(monkeypatch) -> None:
     found = diagnosis(monkeypatch, NOTHING)
     assert not any(row.runs for row in found.decoders)
     assert "install PyAV" in table(found)
+
+
+def test_the_command_prints_and_writes_the_diagnosis(capsys, tmp_path) -> None:
+    target = tmp_path / "machine.json"
+    assert main(["doctor", "--json", str(target)]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"\n{name} " in printed for name in registry.encoder_names())
+    assert json.loads(target.read_text())["encoders"]
+    assert main([]) == 0
+    assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize("place", [".", "missing/machine.json"])
+def test_a_place_that_cannot_be_written_is_said_before_the_work(
+    place, capsys, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("hwcodec.commands.examine", lambda: pytest.fail("worked already"))
+    assert main(["doctor", "--json", str(tmp_path / place)]) == 2
+    assert "make the folder" in capsys.readouterr().err

@@ -18,7 +18,6 @@ from hwcodec import (
     register,
     registry,
 )
-from hwcodec.commands import main, table
 from hwcodec.encoders import BUILTIN
 
 NO_DRIVER = "FFmpeg cannot open it (no driver)"
@@ -159,18 +158,3 @@ def test_every_refused_encoder_says_why() -> None:
         if isinstance(found, Capabilities):
             assert all(found.refused.values())
             assert not set(found.encodes) & set(found.refused)
-
-
-def test_the_table_lists_every_encoder(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 0
-    printed = capsys.readouterr().out
-    assert main(["encoders"]) == 0
-    assert capsys.readouterr().out == printed
-    assert printed == table()
-    for name in encoder_names():
-        assert f"\n{name} " in printed
-    assert "raw decodes raw" in printed
-
-
-def test_the_table_says_when_a_backend_is_missing(machine: dict[str, Capabilities]) -> None:
-    assert "ffmpeg: backend 'ffmpeg' cannot be loaded" in table()
