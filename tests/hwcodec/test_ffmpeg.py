@@ -187,3 +187,13 @@ def test_one_decoder_serves_a_stream_of_either_depth(make_pictures, make_setting
     for known in (YUV420P8, YUV420P10):
         stream = encode(make_pictures(2, known), make_settings("libsvtav1", known))
         assert replace(stream).format == known
+
+
+@pytest.mark.parametrize("preset", ["ultrafast", "superfast", "veryfast", "medium"])
+@pytest.mark.parametrize("b_frame_count", [0, 5, 8, 16])
+def test_every_fast_preset_of_x265_takes_every_run_of_b_pictures(
+    preset, b_frame_count, make_pictures, make_settings
+) -> None:
+    settings = make_settings("libx265", b_frame_count=b_frame_count)
+    stream = encode(make_pictures(3), replace(settings, tuning=Tuning(preset=preset)))
+    assert len(stream.packets) == 3
