@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import random
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +55,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def required() -> set[str]:
-    """Names in the environment variable REQUIRE: what this machine promises to have."""
-    return {name.strip() for name in os.environ.get("REQUIRE", "").split(",")} - {""}
+    """What this machine promises to have: names in REQUIRE, and nvdec, nvenc in HWCODEC_REQUIRE."""
+    stated = [os.environ.get(name, "") for name in ("REQUIRE", "HWCODEC_REQUIRE")]
+    return {name.strip() for names in stated for name in names.split(",")} - {""}
+
+
+@pytest.fixture(scope="session")
+def absent() -> Callable[[str, str], None]:
+    """Skip for want of something, with a reason; or fail where the machine promised to have it."""
+
+    def leave(name: str, reason: str) -> None:
+        if name in required():
+            pytest.fail(f"{name}: {reason} (REQUIRE promises it)")
+        pytest.skip(f"{name}: {reason}")
+
+    return leave
 
 
 @pytest.fixture(scope="session")

@@ -75,12 +75,12 @@ def make_settings() -> SettingsMaker:
 
 
 @pytest.fixture(params=encoder_names())
-def encoder(request: pytest.FixtureRequest) -> str:
+def encoder(request: pytest.FixtureRequest, absent: Callable[[str, str], None]) -> str:
     """Each encoder in turn; those this machine cannot run are skipped by name."""
     name: str = request.param
-    reason = refusal(name)
-    if reason is not None:
-        pytest.skip(f"{name} does not run on this machine")
+    if refusal(name) is not None:
+        needed = "nvenc" if encoder_spec(name).is_hardware else name
+        absent(needed, f"{name} does not run on this machine")
     return name
 
 
