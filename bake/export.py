@@ -46,16 +46,25 @@ from render.scene_record import CaptureRecord, FieldConstants, Group, SceneRecor
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A named kind of package: the codes it uses and the pixel format that carries them."""
+    """A named kind of package: the codes it uses and the pixel format that carries them.
+
+    ``density_spread`` widens the density's range beyond what its values use: its codes get coarser,
+    so an encoder that treats all codes alike spends fewer bytes on density than on features.
+    """
 
     codes: CodeRange
     format: PixelFormat
     is_lossless: bool = False
+    density_spread: float = 1.0
 
+
+# Measured on two bakes, libx264, against a spread of 1 at equal PSNR: 1.5 saves 6 to 17 % of the
+# bytes on one and up to 7 % on the other, 2 saves less; spreading the features costs bytes.
+_DENSITY_SPREAD = 1.5
 
 EXPORT_PROFILES: Mapping[str, Profile] = {
-    "web8": Profile(PROFILES["web8"], YUV420P8),
-    "hq10": Profile(PROFILES["hq10"], YUV420P10),
+    "web8": Profile(PROFILES["web8"], YUV420P8, density_spread=_DENSITY_SPREAD),
+    "hq10": Profile(PROFILES["hq10"], YUV420P10, density_spread=_DENSITY_SPREAD),
     "lossless": Profile(PROFILES["hq10"], YUV420P10, is_lossless=True),
 }
 """``web8`` plays everywhere, ``hq10`` has four times finer codes, ``lossless`` keeps them."""
@@ -143,10 +152,10 @@ def find_profile(name: str) -> Profile:
 
 
 def make_quantizer(sequence: BakedSequence, profile: Profile) -> Quantizer:
-    """One range per channel: the limits that training kept texel values within."""
+    """One range per channel: the limits that training kept texel values within, or wider."""
     settings = sequence.settings
     features = [settings.feature_range] * sequence.shading.feature_count
-    limit = torch.tensor([settings.density_range, *features])
+    limit = torch.tensor([settings.density_range * profile.density_spread, *features])
     return Quantizer.of(-limit, limit, profile.codes)
 
 

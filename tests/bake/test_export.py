@@ -99,7 +99,7 @@ def test_raw_texels_are_within_half_a_quantizer_step(sequence, out, profile) -> 
     export(sequence, out, options("raw", profile))
     scene = open_scene(out)
     codes = find_profile(profile).codes
-    ranges = torch.tensor([8.0, 4.0, 4.0, 4.0])
+    ranges = torch.tensor([8.0 * find_profile(profile).density_spread, 4.0, 4.0, 4.0])
     half = ranges / (codes.highest_code - codes.lowest_code)
     for atlas in scene.all_atlases():
         group = scene.group_of(atlas.frame_index)
@@ -267,10 +267,11 @@ def test_the_default_profile_is_used_and_recorded(sequence, out) -> None:
 
 
 @pytest.mark.parametrize("name", EXPORT_PROFILES)
-def test_the_quantizer_spans_the_limits_of_training(sequence, name) -> None:
+def test_the_quantizer_spans_the_limits_of_training_and_the_density_more(sequence, name) -> None:
     profile = find_profile(name)
     quantizer = make_quantizer(sequence, profile)
-    assert quantizer.maximum.tolist() == [8.0, 4.0, 4.0, 4.0]
+    assert quantizer.maximum.tolist() == [8.0 * profile.density_spread, 4.0, 4.0, 4.0]
+    assert (profile.density_spread > 1) is (not profile.is_lossless)
     assert torch.equal(quantizer.minimum, -quantizer.maximum)
     ends = quantizer.quantize(torch.tensor([[-99.0, 99.0]] * 4)).int()
     assert ends[0].tolist() == [profile.codes.lowest_code, profile.codes.highest_code]
