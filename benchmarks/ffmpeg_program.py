@@ -13,7 +13,8 @@ from hwcodec import Codec
 
 _TIMEOUT_S = 300.0
 _STARTUP_TRIALS = 5
-_TO_NOWHERE = ("-an", "-fps_mode", "passthrough", "-f", "null", "-")
+_EVERY_PICTURE = ("-an", "-fps_mode", "passthrough")
+_TO_NOWHERE = ("-f", "null", "-")
 
 
 class ProgramError(RuntimeError):
@@ -47,7 +48,7 @@ class FfmpegProgram:
         expected = loops * frame_count
         looping = ["-stream_loop", str(loops - 1)]
         source = [*_threads(thread_count), *self.input_words, *looping, "-i", str(file)]
-        found = self.run([*source, *_TO_NOWHERE])
+        found = self.run([*source, *_EVERY_PICTURE, *_TO_NOWHERE])
         if found != expected:
             raise ProgramError(f"ffmpeg decoded {found} frames of {file.name}, expected {expected}")
         return found
@@ -58,7 +59,7 @@ class FfmpegProgram:
         for _ in range(_STARTUP_TRIALS):
             began = time.perf_counter()
             source = [*_threads(thread_count), *self.input_words, "-i", str(file)]
-            self.run([*source, "-frames:v", "1", *_TO_NOWHERE])
+            self.run([*source, *_EVERY_PICTURE, "-frames:v", "1", *_TO_NOWHERE])
             times.append(time.perf_counter() - began)
         return median(times)
 

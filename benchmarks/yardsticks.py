@@ -11,6 +11,7 @@ Each is tried once before anything is timed; one that fails is left out, and the
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ import torch
 from benchmarks.ffmpeg_program import FfmpegProgram, ProgramError, find_ffmpeg
 from benchmarks.stopwatch import Stage, Work
 from hwcodec import Bitstream, Codec, mux
-from hwcodec.decoders import HARDWARE
 from hwcodec.device_probe import NVIDIA, probe_devices
 
 FFMPEG, FFMPEG_SOFTWARE, BARE, TORCHCODEC = "ffmpeg", "ffmpeg_software", "bare", "torchcodec"
@@ -81,11 +81,8 @@ class Yardsticks:
 def yardsticks(played: Played) -> Yardsticks:
     """Everything on this machine that plays the same streams."""
     found = _ffmpeg(played)
-    makers = {TORCHCODEC: _torchcodec}
-    if played.is_on_cuda:
-        makers[BARE] = _bare
-    for name, make in makers.items():
-        stage, said = _tried(lambda make=make, name=name: Stage(name, make(played)))
+    for make in (_bare, _torchcodec) if played.is_on_cuda else (_torchcodec,):
+        stage, said = _tried(partial(make, played))
         found = replace(found, stages=(*found.stages, *stage), notes=(*found.notes, *said))
     return found
 
@@ -109,7 +106,7 @@ def _ffmpeg(played: Played) -> Yardsticks:
     stages: list[Stage] = []
     notes: list[str] = []
     for name, one in programs.items():
-        stage, said = _tried(lambda one=one, name=name: _ffmpeg_stage(name, one, played))
+        stage, said = _tried(partial(_ffmpeg_stage, name, one, played))
         stages += stage
         notes += [f"{name} {text}" if name != FFMPEG else text for text in said]
     if any(stage.name == FFMPEG for stage in stages):
@@ -160,18 +157,17 @@ def _startup_s(program: FfmpegProgram, played: Played) -> float:
         return sum(trial.result() for trial in trials) / played.sessions
 
 
-def _bare(played: Played) -> Work:
+def _bare(played: Played) -> Stage:
     """The vendor's loop over the same packets, one decoder per session."""
-    refusal = probe_devices().refusal(HARDWARE["nvidia"])
-    if refusal or not probe_devices().findings[NVIDIA].is_ok:
-        raise ProgramError(f"the bare loop needs PyNvVideoCodec ({refusal})")
+    if not (finding := probe_devices().findings[NVIDIA]).is_ok:
+        raise ProgramError(f"the bare loop needs PyNvVideoCodec ({finding.said})")
     from hwcodec.backends.nvidia_bare import bare_loop
 
     loop = bare_loop(played.streams, torch.device(played.device))
-    return _then_finished(_at_once(loop, played.sessions), played.device)
+    return Stage(BARE, _then_finished(_at_once(loop, played.sessions), played.device))
 
 
-def _torchcodec(played: Played) -> Work:
+def _torchcodec(played: Played) -> Stage:
     """Every frame of the files as that library gives it.
 
     Raises:
@@ -192,7 +188,7 @@ def _torchcodec(played: Played) -> Work:
             count += sum(1 for _ in range(loops) for _ in decoder)
         return count
 
-    return _then_finished(_at_once(work, played.sessions), device)
+    return Stage(TORCHCODEC, _then_finished(_at_once(work, played.sessions), device))
 
 
 def _at_once(work: Work, sessions: int) -> Work:

@@ -63,7 +63,8 @@ class FfmpegBackend:
         try:
             with libav.open_sink(sink, _FRAGMENTS) as container:
                 stream = _open_encoder(container, settings)
-                coded = [stream.encode(_frame(picture, settings)) for picture in pictures]
+                whole = _completed(pictures, settings)
+                coded = [stream.encode(_frame(picture, settings)) for picture in whole]
                 coded.append(stream.encode(None))
                 container.mux(_in_decoding_order([packet for some in coded for packet in some]))
         except (libav.ArgumentError, libav.InvalidDataError) as error:
@@ -155,10 +156,19 @@ def _pixel_layout(settings: EncoderSettings) -> str:
     return "p010le" if BUILTIN[settings.encoder].is_hardware else "yuv420p10le"
 
 
+def _completed(pictures: Sequence[Picture], settings: EncoderSettings) -> Iterator[Picture]:
+    """Pictures with every plane; chroma that is missing is neutral, and the same memory for all.
+
+    Encoders only read it. Made for each picture, it held up a fast encoder by a fifth of its time.
+    """
+    shapes = settings.geometry.plane_shapes[len(pictures[0].planes) :]
+    neutral = [settings.geometry.format.neutral_plane(*shape) for shape in shapes]
+    for picture in pictures:
+        yield replace(picture, planes=(*picture.planes, *neutral))
+
+
 def _frame(picture: Picture, settings: EncoderSettings) -> Any:  # noqa: ANN401 -- PyAV's own
     planes = [plane.detach().cpu().contiguous() for plane in picture.planes]
-    shapes = settings.geometry.plane_shapes[len(planes) :]
-    planes += [picture.format.neutral_plane(*shape) for shape in shapes]
     layout = _pixel_layout(settings)
     arranged = _semi_planar(planes) if layout == "p010le" else tuple(planes)
     frame = libav.video_frame(arranged, layout)

@@ -17,17 +17,14 @@ from benchmarks.evaluate import (
     ViewScore,
     evaluate,
 )
+from benchmarks.output import aligned, decibel_text, number_text, write_json
 from benchmarks.provenance import Commit, Environment, Machine
 from benchmarks.report import (
     DEFINITIONS,
-    aligned,
     bytes_by_kind,
     bytes_per_frame,
-    decibel_text,
     evaluation_record,
     evaluation_table,
-    number_text,
-    write_json,
 )
 from benchmarks.stopwatch import Rate
 from benchmarks.subject import EvaluationError, Subject, open_baked_capture

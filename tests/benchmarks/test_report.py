@@ -13,17 +13,16 @@ from hypothesis import strategies as st
 from bake.capture import CaptureOptions, open_capture
 from benchmarks.evaluate import EvaluateOptions, evaluate
 from benchmarks.metrics import PSNR_CAP_DB, SSIM_SIGMA, SSIM_WINDOW
+from benchmarks.output import aligned, write_json
 from benchmarks.provenance import Commit, Environment, Machine
 from benchmarks.report import (
     DEFINITIONS,
     KIB,
-    aligned,
     bytes_by_kind,
     bytes_per_frame,
     describe_package,
     evaluation_record,
     evaluation_table,
-    write_json,
 )
 from benchmarks.results_table import insert_table, main, read_evaluations, results_table
 from benchmarks.stopwatch import Rate

@@ -134,11 +134,30 @@ def test_frames_are_tagged_full_range_and_numbered(known, encoder: str, layout: 
     geometry = PictureGeometry(known, 64, 32, Fraction(25))
     settings = EncoderSettings(encoder, geometry, ConstantQp(20))
     picture = Picture((torch.zeros(32, 64, dtype=torch.int32).to(known.dtype),), known, 5)
-    frame = ffmpeg._frame(picture, settings)
+    (whole,) = ffmpeg._completed([picture], settings)
+    frame = ffmpeg._frame(whole, settings)
     assert frame.format.name == layout
     assert (frame.width, frame.height, frame.pts) == (64, 32, 5)
     assert frame.time_base == Fraction(1, 25)
     assert frame.color_range == 2
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "libx265", "libsvtav1"])
+def test_pictures_without_chroma_share_neutral_planes_that_no_encoder_writes(
+    encoder: str, monkeypatch, make_pictures, make_settings
+) -> None:
+    shared: list[Picture] = []
+    complete = ffmpeg._completed
+
+    def watched(pictures, settings):  # noqa: ANN202
+        for picture in complete(pictures, settings):
+            shared.append(picture)
+            yield picture
+
+    monkeypatch.setattr(ffmpeg, "_completed", watched)
+    encode(make_pictures(4), make_settings(encoder))
+    assert len({picture.planes[1].data_ptr() for picture in shared}) == 1
+    assert all((plane == 128).all() for plane in shared[0].planes[1:])
 
 
 def test_garbage_decoding_times_of_an_encoder_are_replaced() -> None:
