@@ -26,6 +26,7 @@ from hwcodec import (
     mux,
     replace_file,
 )
+from hwcodec.backends.ffmpeg_options import encoder_options
 
 ENCODERS = {Codec.H264: "libx264", Codec.HEVC: "libx265", Codec.AV1: "libsvtav1"}
 # Hardware decodes no H.264 of more than 8 bits.
@@ -126,5 +127,5 @@ def stored_stream(
 
 
 def _key(settings: EncoderSettings) -> str:
-    decides = (repr(settings), CONTENT, versions()["av"])
+    decides = (repr(settings), repr(encoder_options(settings)), CONTENT, versions()["av"])
     return hashlib.sha256("\n".join(decides).encode()).hexdigest()[:12]
