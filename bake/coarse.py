@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bake import limits
+import bake.limits as bounds
 from bake.capture import Capture, View
 from bake.errors import CaptureError
 from bake.hull import visual_hull
@@ -55,15 +55,15 @@ class CoarseConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings that would leave nothing or train nothing."""
-        whole_number("coarse resolution", self.resolution, 4, limits.MOST_RESOLUTION)
-        whole_number("coarse iterations", self.iterations, 1, limits.MOST_ITERATIONS)
-        whole_number("coarse rays", self.rays, 1, limits.MOST_RAYS)
-        positive_number("coarse density_rate", self.density_rate, limits.LARGEST_VALUE)
+        whole_number("coarse resolution", self.resolution, 4, bounds.MOST_RESOLUTION)
+        whole_number("coarse iterations", self.iterations, 1, bounds.MOST_ITERATIONS)
+        whole_number("coarse rays", self.rays, 1, bounds.MOST_RAYS)
+        positive_number("coarse density_rate", self.density_rate, bounds.LARGEST_VALUE)
         finite_number(
             "coarse initial_density",
             self.initial_density,
-            -limits.LARGEST_VALUE,
-            limits.LARGEST_VALUE,
+            -bounds.LARGEST_VALUE,
+            bounds.LARGEST_VALUE,
         )
         if not 0 <= self.weight_threshold < 1:
             raise ValueError(

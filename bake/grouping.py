@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bake import limits
+import bake.limits as bounds
 from bake.errors import CapacityError
 from hwcodec.records import whole_number
 from render.occupancy import OccupancyGrid, union
@@ -26,8 +26,8 @@ class GroupingConfig:
 
     def __post_init__(self) -> None:
         """Refuse limits that no frame could meet."""
-        whole_number("texel_capacity", self.texel_capacity, 1, limits.MOST_TEXELS)
-        whole_number("max_length", self.max_length, 1, limits.MOST_TEXELS)
+        whole_number("texel_capacity", self.texel_capacity, 1, bounds.MOST_TEXELS)
+        whole_number("max_length", self.max_length, 1, bounds.MOST_TEXELS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,7 @@ class GroupPlan:
 def plan_groups(
     occupancies: Iterable[OccupancyGrid], config: GroupingConfig
 ) -> tuple[GroupPlan, ...]:
-    """Cut the sequence greedily, left to right, into the longest groups within the limits.
+    """Cut the sequence greedily, left to right, into the longest groups within the bounds.
 
     Source: VideoRF (CVPR 2024), adaptive grouping; greedy order and the length cap are recalled,
     unverified.

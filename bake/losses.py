@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from bake import limits
+import bake.limits as bounds
 from hwcodec.records import finite_number
 
 
@@ -43,7 +43,7 @@ class LossConfig:
     def __post_init__(self) -> None:
         """Refuse weights that would reward what they should punish."""
         for field in fields(self):
-            largest = 51 if field.name == "target_qp" else limits.LARGEST_VALUE
+            largest = 51 if field.name == "target_qp" else bounds.LARGEST_VALUE
             finite_number(field.name, getattr(self, field.name), 0, largest)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bake import limits
+import bake.limits as bounds
 from bake.coarse import FrameViews
 from bake.losses import LossConfig
 from bake.rays import TrainingRays, useful_pixels
@@ -88,18 +88,18 @@ class OptimizeConfig:
     def __post_init__(self) -> None:
         """Refuse settings that would train nothing or diverge at once."""
         for name in ("first_iterations", "group_iterations", "iterations"):
-            whole_number(name, getattr(self, name), 1, limits.MOST_ITERATIONS)
-        whole_number("rays", self.rays, 1, limits.MOST_RAYS)
-        whole_number("levels", self.levels, 0, limits.MOST_LEVELS)
+            whole_number(name, getattr(self, name), 1, bounds.MOST_ITERATIONS)
+        whole_number("rays", self.rays, 1, bounds.MOST_RAYS)
+        whole_number("levels", self.levels, 0, bounds.MOST_LEVELS)
         if self.block_size not in BLOCK_SIZES:
             raise ValueError(f"block_size is {self.block_size}, expected one of {BLOCK_SIZES}")
-        finite_number("step", self.step, limits.SMALLEST_STEP, limits.LARGEST_STEP)
+        finite_number("step", self.step, bounds.SMALLEST_STEP, bounds.LARGEST_STEP)
         rates = ("density_rate", "feature_rate", "network_rate")
         for name in (*rates, "final_factor", "later_factor"):
-            positive_number(name, getattr(self, name), limits.LARGEST_VALUE)
+            positive_number(name, getattr(self, name), bounds.LARGEST_VALUE)
         for name in ("density_range", "feature_range"):
             value = getattr(self, name)
-            finite_number(name, value, limits.SMALLEST_RANGE, limits.LARGEST_VALUE)
+            finite_number(name, value, bounds.SMALLEST_RANGE, bounds.LARGEST_VALUE)
         for name in ("initial_density", "lifted_density"):
             limit = self.density_range
             finite_number(f"{name} within the density_range", getattr(self, name), -limit, limit)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bake import limits
+import bake.limits as bounds
 from bake.artifacts import ArtifactStore, digest_arrays, make_key
 from bake.capture import Capture, CaptureOptions
 from bake.coarse import CoarseConfig, FrameViews, find_occupancy, read_training_views
@@ -66,8 +66,8 @@ class BakeConfig:
 
     def __post_init__(self) -> None:
         """Check what no stage checks for itself."""
-        whole_number("resolution", self.resolution, 2, limits.MOST_RESOLUTION)
-        whole_number("seed", self.seed, 0, limits.MOST_SEED)
+        whole_number("resolution", self.resolution, 2, bounds.MOST_RESOLUTION)
+        whole_number("seed", self.seed, 0, bounds.MOST_SEED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

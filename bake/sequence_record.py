@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bake import limits
+import bake.limits as bounds
 from hwcodec.records import (
     LARGEST_SIDE,
     file_name,
@@ -147,7 +147,7 @@ def read_network(value: object) -> tuple[ShadingShape, str]:
     """
     keys = ("feature_count", "width", "depth", "frequency_count")
     record = named_values("network", value, f"{' '.join(keys)} file", allow_more=False)
-    sizes = (whole_number(key, record[key], 0, limits.MOST_TEXELS) for key in keys)
+    sizes = (whole_number(key, record[key], 0, bounds.MOST_TEXELS) for key in keys)
     return ShadingShape(*sizes), file_name("network file", record["file"])
 
 
@@ -167,9 +167,9 @@ def read_settings(value: object) -> FieldSettings:
         raise ValueError(f"background is {background}, expected three numbers in [0, 1]")
     return FieldSettings(
         block_size,
-        finite_number("step", record["step"], limits.SMALLEST_STEP, limits.LARGEST_STEP),
-        positive_number("density_range", record["density_range"], limits.LARGEST_VALUE),
-        positive_number("feature_range", record["feature_range"], limits.LARGEST_VALUE),
+        finite_number("step", record["step"], bounds.SMALLEST_STEP, bounds.LARGEST_STEP),
+        positive_number("density_range", record["density_range"], bounds.LARGEST_VALUE),
+        positive_number("feature_range", record["feature_range"], bounds.LARGEST_VALUE),
         background,
     )
 

@@ -53,6 +53,16 @@ def imported_modules(module: ast.Module) -> set[str]:
     return names
 
 
+def imported_names(module: ast.Module) -> set[str]:
+    """As `imported_modules`, with the package or module that something is imported from."""
+    bases = {
+        node.module
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom) and node.module is not None
+    }
+    return imported_modules(module) | bases
+
+
 def imported_packages(path: Path) -> set[str]:
     return {name.partition(".")[0] for name in imported_modules(tree(path))}
 
@@ -80,12 +90,9 @@ def module_graph() -> dict[str, set[str]]:
     modules = {module_name(path): tree(path) for path in SOURCES}
     graph = {}
     for name, module in modules.items():
-        # `from a.b import c` means module a.b.c where that is one, and otherwise module a.b.
-        found = {
-            target if target in modules else target.rpartition(".")[0]
-            for target in imported_modules(module)
-        }
-        graph[name] = found & modules.keys()
+        # `from a.b import c` runs a.b, and a.b.c where that is a module.
+        named = imported_names(module)
+        graph[name] = {target for target in named if target in modules and target != name}
     return graph
 
 

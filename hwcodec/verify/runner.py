@@ -6,13 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hwcodec import manifest
+import hwcodec.manifest as manifests
+import hwcodec.verify.decoding_checks as decoding_rules
+import hwcodec.verify.file_checks as file_rules
+import hwcodec.verify.header_checks as header_rules
+import hwcodec.verify.packet_checks as packet_rules
 from hwcodec.container import Package, open_package
 from hwcodec.errors import BackendUnavailable, BitstreamError, ContainerError, HwcodecError
 from hwcodec.files import ARCHIVE_SUFFIX, open_files
 from hwcodec.tracks import Track, read_track
 from hwcodec.types import Codec
-from hwcodec.verify import decoding_checks, file_checks, header_checks, packet_checks
 from hwcodec.verify.decoding_checks import HardwareDecoder
 from hwcodec.verify.report import Check, Report, StreamReport
 from hwcodec.verify.subject import Subject
@@ -79,7 +82,7 @@ def _verify_package(path: Path, options: VerifyOptions) -> Report:
     for record in package.streams:
         name = record["name"]
         try:
-            data = files.read(manifest.stream_file(name))
+            data = files.read(manifests.stream_file(name))
         except ContainerError as error:
             streams.append(StreamReport(name, (Check("container", passed=False, said=str(error)),)))
             continue
@@ -106,20 +109,20 @@ def _blob_check(package: Package) -> Check:
 
 
 def _rules(track: Track, options: VerifyOptions, *, has_record: bool) -> list[_Rule]:
-    rules = [_Rule("container", file_checks.container)]
+    rules = [_Rule("container", file_rules.container)]
     if has_record:
-        rules.append(_Rule("record", file_checks.record))
+        rules.append(_Rule("record", file_rules.record))
     if track.codec is Codec.RAW:
         return [*rules, _Rule("profile", partial(_raw_profile, allow_raw=options.allow_raw))]
     sets = ("parameter sets",)
     rules += [
-        _Rule("parameter sets", header_checks.parameter_sets),
-        _Rule("profile", header_checks.profile, sets),
-        _Rule("level", header_checks.level, sets),
-        _Rule("size", header_checks.size, sets),
-        _Rule("range", header_checks.full_range, sets),
-        _Rule("packets", packet_checks.packets, sets),
-        _Rule("closed groups", packet_checks.closed_groups, ("packets",)),
+        _Rule("parameter sets", header_rules.parameter_sets),
+        _Rule("profile", header_rules.profile, sets),
+        _Rule("level", header_rules.level, sets),
+        _Rule("size", header_rules.size, sets),
+        _Rule("range", header_rules.full_range, sets),
+        _Rule("packets", packet_rules.packets, sets),
+        _Rule("closed groups", packet_rules.closed_groups, ("packets",)),
     ]
     return [*rules, *_decoding_rules(options, tuple(rule.name for rule in rules))]
 
@@ -131,9 +134,9 @@ def _decoding_rules(options: VerifyOptions, needs: tuple[str, ...]) -> list[_Rul
         absent = "not run: no hardware decoder here"
         hardware = _Rule("hardware", str, left_out=absent)
     else:
-        decode = partial(decoding_checks.hardware, decoder=options.hardware)
+        decode = partial(decoding_rules.hardware, decoder=options.hardware)
         hardware = _Rule("hardware", decode, needs, quick)
-    return [_Rule("independence", decoding_checks.independence, needs, quick), hardware]
+    return [_Rule("independence", decoding_rules.independence, needs, quick), hardware]
 
 
 def _run(subject: Subject, rules: list[_Rule]) -> tuple[Check, ...]:
