@@ -39,7 +39,7 @@ class DecodeReport:
         """Our luma decoding over that of ``ffmpeg`` without its start-up; above 1 is faster."""
         if FFMPEG not in self.rates:
             return None
-        return self.rates[LUMA].fps / self.rates[FFMPEG].fps
+        return self.rates[LUMA].ratio_to(self.rates[FFMPEG])
 
     def to_json(self) -> dict[str, Any]:
         """All rates as plain numbers; what was not measured is null."""

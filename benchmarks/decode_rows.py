@@ -60,8 +60,8 @@ class DecodeRow:
 
     def ratio(self, yardstick: str) -> float | None:
         """Our luma decoding over a yardstick, or None; above 1 is faster."""
-        other = self.fps(yardstick)
-        return None if other is None else self.rates[LUMA].fps / other
+        other = self.rates.get(yardstick)
+        return None if other is None else self.rates[LUMA].ratio_to(other)
 
     @property
     def limit_fps(self) -> float | None:

@@ -64,7 +64,7 @@ class EncodeRow:
     @property
     def ratio(self) -> float | None:
         """Our rate over that of ``ffmpeg``, or None; above 1 is faster."""
-        return self.rates[OURS].fps / self.rates[FFMPEG].fps if FFMPEG in self.rates else None
+        return self.rates[OURS].ratio_to(self.rates[FFMPEG]) if FFMPEG in self.rates else None
 
     def to_json(self) -> dict[str, Any]:
         """The row as plain values; what was not measured is null."""

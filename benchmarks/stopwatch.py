@@ -64,6 +64,14 @@ class Rate:
         """Milliseconds per frame at the median rate."""
         return 1000 / self.fps
 
+    def ratio_to(self, other: "Rate") -> float:
+        """This rate over another one of the same run; above 1 is faster.
+
+        The median over the turns of both: what slows a machine for a while slows both of a turn,
+        so their ratio scatters less than their rates.
+        """
+        return median(one / two for one, two in zip(self.values, other.values, strict=True))
+
     def to_json(self) -> dict[str, float]:
         """Median, slowest and fastest repeat."""
         return {

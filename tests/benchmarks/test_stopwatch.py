@@ -77,3 +77,11 @@ def test_simple_work_is_called_once_per_loop() -> None:
 def test_measuring_nothing_is_refused(count, seconds) -> None:
     with pytest.raises(ValueError, match="expected at least 1"):
         Repeats(count, seconds)
+
+
+def test_a_ratio_is_the_median_over_turns_so_that_a_slow_turn_of_both_does_not_count() -> None:
+    ours, theirs = Rate((100.0, 50.0, 100.0)), Rate((100.0, 50.0, 25.0))
+    assert ours.ratio_to(theirs) == 1.0
+    assert theirs.ratio_to(ours) == 1.0
+    with pytest.raises(ValueError, match="shorter"):
+        ours.ratio_to(Rate((1.0,)))
