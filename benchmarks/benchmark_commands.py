@@ -30,6 +30,7 @@ from benchmarks.stopwatch import Repeats
 from benchmarks.stream_matrix import StreamSpec, stored_stream, stream_specs
 from benchmarks.synthetic import CONTENT, atlas_layout
 from hwcodec import decode_all
+from hwcodec.encoders import THREAD_LIMIT
 from render.commands import open_package_for_use, prepare_folder
 from render.console import UsageError, run, say
 
@@ -119,6 +120,8 @@ def _encode(arguments: argparse.Namespace) -> None:
     encoders = Encoders.of(tuple(dict.fromkeys(spec.codec for spec in specs)))
     _prepare(arguments)
     plan = EncodePlan(arguments.threads, Repeats(arguments.repeats, 0.0))
+    if (arguments.threads or 1) > THREAD_LIMIT:
+        raise UsageError(f"--threads is {arguments.threads}, expected 1 to {THREAD_LIMIT}")
     rows: list[EncodeRow] = []
     for spec in specs:
         rows += encode_rows(spec, encoders.running, plan)
@@ -188,8 +191,14 @@ def _specs(
             f"no stream of {[codec.value for codec in codecs]} has {list(depths)} bits, expected 8 "
             "or, with hevc and av1, 10"
         )
-    for width, height in chosen:
-        atlas_layout(width, height)
+    unused = sorted(set(arguments.bits or ()) - {spec.bit_depth for spec in specs})
+    if unused:
+        raise UsageError(
+            f"no stream of {[codec.value for codec in codecs]} has {unused} bits, expected 8 or, "
+            "with hevc and av1, 10; leave them out"
+        )
+    for spec in specs:
+        atlas_layout(spec.geometry.width, spec.geometry.height)
     return specs
 
 

@@ -12,6 +12,7 @@ from queue import Full, Queue
 
 import torch
 
+from hwcodec.errors import BitstreamError
 from hwcodec.surfaces import StreamOrder
 from hwcodec.types import Bitstream, Picture
 
@@ -150,6 +151,8 @@ class _Worker:
                     self._put(picture)
                     if self._stopped.is_set():
                         return
+            # Taken only by somebody who is still owed a picture, and would wait for it forever.
+            self._put(BitstreamError("session ended before its last picture; decode it again"))
         except BaseException as error:  # noqa: BLE001 -- raised again where it is waited for
             self._put(error)
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -17,6 +17,7 @@ from hwcodec import (
     BitstreamError,
     ConstantQp,
     EncoderSettings,
+    Picture,
     PictureGeometry,
     UnsupportedConfig,
     decode,
@@ -24,6 +25,7 @@ from hwcodec import (
     encode,
     split_gops,
 )
+from hwcodec.parallel import decode_in_turn
 
 THREADS = (1, 4)
 
@@ -257,3 +259,16 @@ def test_session_counts_out_of_range_are_refused(sessions) -> None:
     with pytest.raises(UnsupportedConfig, match="sessions"):
         decode_all([], sessions=sessions)
     assert list(decode_all([], sessions=2)) == []
+
+
+def test_a_session_that_ends_too_early_is_an_error_and_no_endless_wait(
+    make_pictures, make_settings
+) -> None:
+    stream = encode(make_pictures(2), make_settings("raw"))
+
+    def lazy(streams: Iterable[Bitstream]) -> Iterator[tuple[int, Picture]]:
+        list(streams)
+        yield from ()
+
+    with pytest.raises(BitstreamError, match="ended before"):
+        list(decode_in_turn([stream], lazy, 2, torch.device("cpu")))
