@@ -18,6 +18,7 @@ from hwcodec.backends import libav
 from hwcodec.backends.ffmpeg_decoding import DECODERS, decode_streams
 from hwcodec.backends.ffmpeg_frames import FULL_RANGE
 from hwcodec.backends.ffmpeg_options import encoder_options
+from hwcodec.backends.scheduling import ordinary_scheduling
 from hwcodec.bitstream import demux
 from hwcodec.device_probe import FFMPEG, driver_refusal, probe_devices
 from hwcodec.encoders import BUILTIN
@@ -63,6 +64,8 @@ class FfmpegBackend:
         try:
             with libav.open_sink(sink, _FRAGMENTS) as container:
                 stream = _open_encoder(container, settings)
+                with ordinary_scheduling():
+                    container.start_encoding()
                 whole = _completed(pictures, settings)
                 coded = [stream.encode(_frame(picture, settings)) for picture in whole]
                 coded.append(stream.encode(None))
@@ -121,7 +124,8 @@ def _refusal(encoder: str) -> str | None:
         context.width = context.height = 256
         context.pix_fmt = "yuv420p"
         context.time_base = Fraction(1, 30)
-        context.open()
+        with ordinary_scheduling():
+            context.open()
     except (libav.FFmpegError, ValueError) as error:
         return f"FFmpeg cannot open it ({_why(encoder)}{type(error).__name__}: {error})"
     return None
