@@ -4,6 +4,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from benchmarks.stopwatch import Repeats
 from benchmarks.stream_matrix import StreamSpec, stored_stream, stream_specs
 from benchmarks.synthetic import CONTENT, atlas_layout
 from hwcodec import decode_all
+from hwcodec.decoders import usual_sessions
 from hwcodec.encoders import THREAD_LIMIT
 from render.commands import open_package_for_use, prepare_folder
 from render.console import UsageError, run, say
@@ -64,7 +66,10 @@ def _decode_package(arguments: argparse.Namespace) -> None:
         )
     scene = open_package_for_use(arguments.package)
     _prepare(arguments)
-    plan = _decode_plan(arguments)
+    sessions = arguments.streams or usual_sessions(scene.codec, device=arguments.device)
+    plan = replace(_decode_plan(arguments), sessions=sessions)
+    # Refuses what is not usable here before anything is decoded.
+    decode_all((), device=plan.device, thread_count=plan.thread_count, sessions=sessions)
     report = run_decode_benchmark(scene, plan)
     row = report.row(scene, plan)
     record = {
@@ -72,6 +77,7 @@ def _decode_package(arguments: argparse.Namespace) -> None:
         "version": 1,
         **describe_package(scene),
         **_plan_values(plan),
+        "sessions": plan.sessions,
         **report.to_json(),
         "rows": [row.to_json()],
         **describe_environment(environment()),
@@ -90,6 +96,10 @@ def _decode_package(arguments: argparse.Namespace) -> None:
 
 
 def _decode_matrix(arguments: argparse.Namespace) -> None:
+    if arguments.streams is not None:
+        raise UsageError(
+            "--streams is for the groups of a PACKAGE; synthetic streams take --sessions LIST"
+        )
     plan, sessions = _decode_plan(arguments), arguments.sessions or (1,)
     # Refuses what is not usable here before anything is encoded.
     decode_all((), device=plan.device, thread_count=plan.thread_count, sessions=max(sessions))

@@ -84,6 +84,12 @@ def _add_decode(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="streams at once, such as 1,2,4; one is always measured",
     )
+    parser.add_argument(
+        "--streams",
+        type=positive,
+        metavar="N",
+        help="groups of a package decoded at once; one for each engine of the device unless given",
+    )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep encoded streams here")
     _add_streams(parser)
 

@@ -60,7 +60,10 @@ class DecodeReport:
         first = scene.package.bitstream(scene.record.groups[0].stream)
         choice = choose_decoder(first.codec, first.geometry, device=plan.device)
         spec = StreamSpec.of(first, scene.frame_count)
-        return DecodeRow(spec, choice, plan.thread_count, 1, self.rates, self.note, 1.0)
+        speedup = 1.0 if plan.sessions == 1 else None
+        return DecodeRow(
+            spec, choice, plan.thread_count, plan.sessions, self.rates, self.note, speedup
+        )
 
 
 def decode_stages(scene: BakedScene, plan: DecodePlan) -> list[Stage]:
@@ -72,7 +75,7 @@ def decode_stages(scene: BakedScene, plan: DecodePlan) -> list[Stage]:
         BitstreamError: if a stream is.
     """
     groups = scene.record.groups
-    played = Played(_streams(scene), (), plan.device, plan.thread_count)
+    played = Played(_streams(scene), (), plan.device, plan.thread_count, plan.sessions)
 
     def read() -> int:
         return sum(len(stream.packets) for stream in _streams(scene))
@@ -104,7 +107,7 @@ def _others(streams: Sequence[Bitstream], folder: Path, plan: DecodePlan) -> Yar
     if any(stream.codec is Codec.RAW for stream in streams):
         return Yardsticks(notes=("not compared: ffmpeg does not know raw pictures",))
     files = write_files(streams, folder)
-    return yardsticks(Played(tuple(streams), files, plan.device, plan.thread_count))
+    return yardsticks(Played(tuple(streams), files, plan.device, plan.thread_count, plan.sessions))
 
 
 def _streams(scene: BakedScene) -> tuple[Bitstream, ...]:

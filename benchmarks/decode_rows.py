@@ -35,11 +35,15 @@ DEMUX, LUMA, ATLAS = "demux", "luma", "atlas"
 
 @dataclass(frozen=True, slots=True)
 class DecodePlan:
-    """Where and how to decode; ``thread_count`` None lets each decoder choose."""
+    """Where and how to decode; ``thread_count`` None lets each decoder choose.
+
+    ``sessions`` streams of a package are decoded at once; a matrix states its own numbers.
+    """
 
     device: str = "cpu"
     thread_count: int | None = None
     repeats: Repeats = field(default_factory=Repeats)
+    sessions: int = 1
 
 
 @dataclass(frozen=True, slots=True)

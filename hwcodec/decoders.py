@@ -9,6 +9,7 @@ import torch
 
 from hwcodec.device_probe import FFMPEG, NVIDIA, probe_devices
 from hwcodec.errors import BackendUnavailable, UnsupportedConfig
+from hwcodec.parallel import MOST_SESSIONS
 from hwcodec.registry import capabilities
 from hwcodec.types import Codec, PictureGeometry
 
@@ -68,6 +69,11 @@ def choose_decoder(
 def engine_count(codec: Codec, *, device: str | torch.device = "cpu") -> int:
     """How many streams of a codec the device decodes side by side: NVDEC engines, else 1."""
     return probe_devices().engine_count(codec) if str(device).startswith("cuda") else 1
+
+
+def usual_sessions(codec: Codec, *, device: str | torch.device = "cpu") -> int:
+    """How many sessions `decode_all` is best given: one for each engine of the device."""
+    return min(engine_count(codec, device=device), MOST_SESSIONS)
 
 
 def _order(device: str) -> tuple[str, ...]:

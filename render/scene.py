@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hwcodec import Package, Picture, decode, decode_all, open_package
+from hwcodec import Codec, Package, Picture, decode, decode_all, open_package
+from hwcodec.decoders import usual_sessions
 from render.cameras import Camera
 from render.errors import SceneError
 from render.field import Field, FieldGeometry, build_geometry, make_field
@@ -59,6 +60,11 @@ class BakedScene:
     def frame_count(self) -> int:
         """Frames of the scene."""
         return self.record.frame_count
+
+    @property
+    def codec(self) -> Codec:
+        """Codec of the first group's stream, which speaks for all."""
+        return Codec(self.package.streams[self.record.groups[0].stream]["codec"])
 
     @cached_property
     def appearance(self) -> Appearance:
@@ -112,11 +118,21 @@ class BakedScene:
         for picture in pictures:
             yield FeatureAtlas(group.first_frame + picture.pts, unpack_picture(group, picture))
 
-    def all_atlases(self, *, device: str = "cpu") -> Iterator[FeatureAtlas]:
-        """Every atlas of the scene in order; the decoder stays open between groups."""
+    def all_atlases(
+        self, *, device: str = "cpu", sessions: int | None = None
+    ) -> Iterator[FeatureAtlas]:
+        """Every atlas of the scene in order; the decoder stays open between groups.
+
+        ``sessions`` groups are decoded at once: unless given, one for each engine of the device.
+
+        Raises:
+            BitstreamError: if a stream is damaged; it may come after some atlases.
+            UnsupportedConfig: if ``device`` or ``sessions`` is not usable.
+        """
         groups = self.record.groups
+        count = sessions or usual_sessions(self.codec, device=device)
         streams = (self.package.bitstream(group.stream) for group in groups)
-        for number, picture in decode_all(streams, device=device, borrow=True):
+        for number, picture in decode_all(streams, device=device, borrow=True, sessions=count):
             group = groups[number]
             yield FeatureAtlas(group.first_frame + picture.pts, unpack_picture(group, picture))
 

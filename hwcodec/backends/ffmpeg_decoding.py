@@ -13,6 +13,10 @@ from hwcodec.types import Bitstream, Codec, DecodeOptions, Picture
 DECODERS = {Codec.H264: "h264", Codec.HEVC: "hevc", Codec.AV1: "libdav1d"}
 # With a device FFmpeg's own AV1 decoder is asked, which does nothing but drive hardware.
 DEVICE_DECODERS = {**DECODERS, Codec.AV1: "av1"}
+# Software decodes this many packets before their frames become pictures. Decoding sweeps the
+# caches, so that the first Python after it is slow (about 50 us a frame, measured); in runs it is
+# paid once for several frames. Surfaces of a device come from a small pool and are taken at once.
+_RUN_LENGTH = 4
 
 
 def decode_streams(
@@ -40,6 +44,7 @@ class _Session:
     def __init__(self, first: Bitstream, options: DecodeOptions, *, in_hardware: bool) -> None:
         self._first = first
         self._ledger = FrameLedger()
+        self._run_length = 1 if in_hardware else _RUN_LENGTH
         self._reader = FrameReader(first, options, self._ledger)
         names = DEVICE_DECODERS if in_hardware else DECODERS
         self._context: Any = libav.new_decoder(
@@ -61,9 +66,12 @@ class _Session:
     def feed(self, number: int, stream: Bitstream) -> Iterator[tuple[int, Picture]]:
         """Decode the packets of a stream; the last pictures come with the next call."""
         shift, time_base = self._ledger.enter(number, stream), 1 / stream.frame_rate
-        for packet in stream.packets:
-            times = packet.pts + shift, packet.dts + shift
-            yield from self._pictures(libav.packet_of(packet.data, times, time_base))
+        for start in range(0, len(stream.packets), self._run_length):
+            run = stream.packets[start : start + self._run_length]
+            yield from self._pictures(
+                libav.packet_of(packet.data, (packet.pts + shift, packet.dts + shift), time_base)
+                for packet in run
+            )
 
     def finish(self) -> Iterator[tuple[int, Picture]]:
         """The pictures that the decoder still holds.
@@ -71,13 +79,22 @@ class _Session:
         Raises:
             BitstreamError: if some are missing.
         """
-        yield from self._pictures(None)
+        yield from self._pictures([None])
         self._ledger.close()
 
-    def _pictures(self, packet: Any) -> Iterator[tuple[int, Picture]]:  # noqa: ANN401
-        try:
-            frames = self._context.decode(packet)
-        except libav.FFmpegError as error:
-            raise self._ledger.gave_up(error) from error
-        for frame in frames:
-            yield self._reader.read(frame)
+    def _pictures(self, packets: Iterable[Any]) -> Iterator[tuple[int, Picture]]:
+        """The pictures that these packets complete; a bad packet speaks after those before it."""
+        frames: list[Any] = []
+        failure: libav.FFmpegError | None = None
+        for packet in packets:
+            try:
+                frames += self._context.decode(packet)
+            except libav.FFmpegError as error:
+                failure = error
+                break
+        frames.reverse()
+        while frames:
+            # Taken off the list first: a frame that is kept here would keep its memory.
+            yield self._reader.read(frames.pop())
+        if failure is not None:
+            raise self._ledger.gave_up(failure) from failure

@@ -86,6 +86,24 @@ def test_a_package_brings_its_own_streams(baked_packages, capsys, option) -> Non
     assert f"{option[0]} choose synthetic streams" in error_of(capsys)
 
 
+def test_a_package_is_decoded_with_one_stream_per_engine_or_as_asked(
+    baked_packages, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    quick = ("--repeats", "1", "--seconds", "0", "--json", tmp_path / "out.json")
+    for words, expected in (((), 1), (("--streams", "2"), 2)):
+        assert run("decode", baked_packages["h264"], *quick, *words) == EXIT_DONE
+        record = json.loads((tmp_path / "out.json").read_text())
+        assert record["sessions"] == record["rows"][0]["sessions"] == expected
+
+
+def test_streams_belong_to_packages_and_have_a_limit(baked_packages, capsys) -> None:
+    assert run("decode", "--streams", "2") == EXIT_USAGE
+    assert "--sessions LIST" in error_of(capsys)
+    assert run("decode", baked_packages["h264"], "--streams", "99") == EXIT_USAGE
+    assert "sessions is 99" in error_of(capsys)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

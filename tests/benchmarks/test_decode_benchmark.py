@@ -71,6 +71,14 @@ def test_every_stage_goes_through_every_frame(baked_packages, name) -> None:
 
 
 @pytest.mark.usefixtures("no_program")
+def test_several_groups_at_once_are_one_row_with_their_number(scene) -> None:
+    plan = DecodePlan(repeats=Repeats(count=2, seconds=0.01), sessions=2)
+    assert [stage.work(1) for stage in decode_stages(scene, plan)] == [3, 6, 6]
+    record = run_decode_benchmark(scene, plan).row(scene, plan).to_json()
+    assert (record["sessions"], record["speedup_over_one_session"]) == (2, None)
+
+
+@pytest.mark.usefixtures("no_program")
 def test_without_the_program_the_note_says_so(scene) -> None:
     report = run_decode_benchmark(scene, QUICK)
     assert set(report.rates) == {"demux", "luma", "atlas"}

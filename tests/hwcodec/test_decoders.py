@@ -20,7 +20,9 @@ from hwcodec import (
     engine_count,
     registry,
 )
+from hwcodec.decoders import usual_sessions
 from hwcodec.device_probe import DRIVER, FFMPEG, NVIDIA, DeviceProbe, Finding
+from hwcodec.parallel import MOST_SESSIONS
 from hwcodec.types import Capabilities
 
 SMALL = PictureGeometry(YUV420P8, 256, 256)
@@ -59,6 +61,14 @@ def test_on_a_device_hardware_comes_first(monkeypatch) -> None:
     assert (choice.backend, choice.is_hardware) == ("ffmpeg-cuda", True)
     assert engine_count(Codec.H264, device="cuda") == 7
     assert engine_count(Codec.H264) == 1
+
+
+@pytest.mark.parametrize(("engines", "sessions"), [(1, 1), (7, 7), (40, MOST_SESSIONS)])
+def test_there_are_as_many_sessions_as_engines_up_to_the_most(
+    monkeypatch, engines, sessions
+) -> None:
+    monkeypatch.setattr(decoders, "engine_count", lambda *_, **__: engines)
+    assert usual_sessions(Codec.HEVC, device="cuda") == sessions
 
 
 def test_the_second_library_serves_where_the_first_does_not(monkeypatch) -> None:

@@ -9,7 +9,13 @@ import pytest
 import torch
 
 from bake.export import EXPORT_PROFILES, make_quantizer
-from hwcodec import BitstreamError, ContainerError, HwcodecError, open_package
+from hwcodec import (
+    BitstreamError,
+    ContainerError,
+    HwcodecError,
+    UnsupportedConfig,
+    open_package,
+)
 from render.errors import SceneError
 from render.occupancy_codec import encode_occupancy
 from render.scene import BakedScene, open_scene, unpack_picture
@@ -66,6 +72,20 @@ def test_frames_come_in_order_over_all_groups(scene) -> None:
     atlases = list(scene.all_atlases())
     assert [atlas.frame_index for atlas in atlases] == [0, 1, 2]
     assert all(atlas.values.dtype == torch.float32 for atlas in atlases)
+
+
+@pytest.mark.parametrize("sessions", [1, 2, 5])
+def test_groups_decoded_at_once_come_in_the_same_order_with_the_same_bits(scene, sessions) -> None:
+    one_by_one = list(scene.all_atlases())
+    at_once = list(scene.all_atlases(sessions=sessions))
+    assert [atlas.frame_index for atlas in at_once] == [0, 1, 2]
+    for one, other in zip(one_by_one, at_once, strict=True):
+        assert torch.equal(one.values, other.values)
+
+
+def test_more_sessions_than_decoders_take_are_refused(scene) -> None:
+    with pytest.raises(UnsupportedConfig, match="sessions is 99"):
+        list(scene.all_atlases(sessions=99))
 
 
 @pytest.mark.parametrize("threads", [1, 3])
