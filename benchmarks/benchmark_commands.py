@@ -24,6 +24,7 @@ from benchmarks.encode_benchmark import (
 from benchmarks.ffmpeg_program import ProgramError, find_ffmpeg
 from benchmarks.march_benchmark import MarchPlan, run_march_benchmark
 from benchmarks.output import aligned, describe_environment, write_json
+from benchmarks.playback_commands import measure_playback
 from benchmarks.provenance import environment
 from benchmarks.report import describe_package
 from benchmarks.row_plot import DECODE_BARS, ENCODE_BARS, plot_rows, require_plotting
@@ -48,6 +49,7 @@ def benchmark(argv: Sequence[str] | None = None) -> int:
         "matrix": _decode_matrix,
         "encode": _encode,
         "march": _march,
+        "playback": measure_playback,
     }
     arguments = benchmark_parser().parse_args(words(argv))
     verb = arguments.verb

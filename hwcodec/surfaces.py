@@ -5,6 +5,7 @@ codes in the upper bits of 16.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -65,6 +66,10 @@ class StreamOrder:
     def handle(self) -> int:
         """The session's stream as vendor libraries take it."""
         return 0 if self._stream is None else int(self._stream.cuda_stream)
+
+    def working(self) -> AbstractContextManager[object]:
+        """A block whose work on the device goes to this session's stream."""
+        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
     def before_reading(self) -> None:
         """Let the caller's stream wait for all that the session has been given so far."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import cycle, islice
 from pathlib import Path
 
 import torch
@@ -135,6 +136,29 @@ class BakedScene:
         for number, picture in decode_all(streams, device=device, borrow=True, sessions=count):
             group = groups[number]
             yield FeatureAtlas(group.first_frame + picture.pts, unpack_picture(group, picture))
+
+    def atlases_from(
+        self, frame_index: int, *, device: str = "cpu", is_looping: bool = False
+    ) -> Iterator[FeatureAtlas]:
+        """Atlases from a frame on, in order; after the last one comes the first if looping.
+
+        The decoder stays open between groups, and starts at the beginning of the frame's group.
+
+        Raises:
+            SceneError: if there is no such frame.
+            BitstreamError: if a stream is damaged; it may come after some atlases.
+        """
+        groups = self.record.groups
+        first = groups.index(self.group_of(frame_index))
+        played = islice(cycle(groups), first, None if is_looping else len(groups))
+        streams = (self.package.bitstream(group.stream) for group in played)
+        sessions = usual_sessions(self.codec, device=device)
+        pictures = decode_all(streams, device=device, borrow=True, sessions=sessions)
+        for number, picture in pictures:
+            group = groups[(first + number) % len(groups)]
+            index = group.first_frame + picture.pts
+            if number or index >= frame_index:
+                yield FeatureAtlas(index, unpack_picture(group, picture))
 
     def atlas(self, frame_index: int) -> FeatureAtlas:
         """One frame's atlas; reads only its group and decodes what the frame needs of it.
