@@ -28,8 +28,9 @@ export class Package {
     this.url = url;
     this.manifest = manifest;
     this.record = readSceneRecord(manifest.scene);
-    /** @type {import("./scene_record.js").GroupRecord[]} with `firstFrame` and `frameCount` */
-    this.groups = this.record.groups;
+    /** @type {{firstFrame: number, frameCount: number}[]} in order, without a gap */
+    this.groups = this.record.groups.map(
+      (group) => ({ firstFrame: group.first_frame, frameCount: group.frame_count }));
     this.streams = manifest.streams;
     /** @type {Uint8Array} the shading network, as SCENE.md has it */
     this.network = new Uint8Array();
@@ -56,7 +57,7 @@ export class Package {
    */
   groupOf(frame) {
     const index = this.groups.findIndex(
-      (group) => frame >= group.first_frame && frame < group.first_frame + group.frame_count);
+      ({ firstFrame, frameCount }) => frame >= firstFrame && frame < firstFrame + frameCount);
     if (index < 0 || !Number.isInteger(frame)) {
       throw new PlayerError("usage", `Frame ${frame} does not exist, expected 0 to `
         + `${this.frameCount - 1}.`);
@@ -72,7 +73,7 @@ export class Package {
    * @returns {Promise<FetchedGroup>}
    */
   async fetchGroup(index, { signal } = {}) {
-    const group = this.groups[index];
+    const group = this.record.groups[index];
     if (!group) {
       throw new PlayerError("usage", `Group ${index} does not exist, expected 0 to `
         + `${this.groups.length - 1}.`);
@@ -142,8 +143,8 @@ async function fetchChecked(url, expected, signal) {
 }
 
 /** @param {Package} opened */
-function checkStreams({ groups, streams }) {
-  for (const group of groups) {
+function checkStreams({ record, streams }) {
+  for (const group of record.groups) {
     const stream = streams[group.stream];
     const at = `The group at frame ${group.first_frame}`;
     if (!stream) {
