@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import groupby, islice
 
 import torch
@@ -117,9 +118,12 @@ def _decode_runs(
 ) -> Iterator[tuple[int, Picture]]:
     """Hand over runs of bitstreams that one backend decodes to that backend."""
 
+    @cache  # Streams of one size follow each other, and asking takes as long as some frames do.
+    def backend_of(codec: Codec, geometry: PictureGeometry) -> str:
+        return choose_decoder(codec, geometry, device=options.device).backend
+
     def decoder_of(stream: Bitstream) -> tuple[Codec, str]:
-        choice = choose_decoder(stream.codec, stream.geometry, device=options.device)
-        return stream.codec, choice.backend
+        return stream.codec, backend_of(stream.codec, stream.geometry)
 
     first = 0
     for (_, backend), run in groupby(map(_checked, bitstreams), key=decoder_of):

@@ -118,6 +118,10 @@ class Codes(np.ndarray):
     def height(self) -> int:
         return int(self.shape[0])
 
+    @property
+    def line_size(self) -> int:
+        return int(self.strides[0])
+
 
 def padded(codes: list[list[int]], dtype: type) -> np.ndarray:
     return np.pad(np.array(codes, dtype), ((0, 0), (0, 3)), constant_values=99).view(Codes)
