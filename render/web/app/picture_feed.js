@@ -4,6 +4,8 @@ import { isAbort } from "./group_store.js";
 
 /** Pictures decoded ahead. More would hide longer hiccups and hold megabytes each. */
 export const QUEUE_LENGTH = 6;
+/** Pictures that still are frames of the decoder: hardware owns few of those. */
+export const FRAME_QUEUE_LENGTH = 2;
 
 /**
  * One decoded picture and what it takes to draw it.
@@ -147,7 +149,7 @@ export class PictureFeed {
       const item = { position: position + offset, frame: picture.frameIndex, picture, tables, pkg, rung, group };
       this.queue.push(item);
       this.onReady();
-      await this.room(signal);
+      await this.room(picture.luma ? QUEUE_LENGTH : FRAME_QUEUE_LENGTH, signal);
     }
   }
 
@@ -159,9 +161,9 @@ export class PictureFeed {
     return answer === "skip" ? where.next : null;
   }
 
-  /** Wait until the queue has room. @param {AbortSignal} signal */
-  async room(signal) {
-    while (this.queue.length >= QUEUE_LENGTH && !signal.aborted) {
+  /** Wait until the queue is shorter. @param {number} length @param {AbortSignal} signal */
+  async room(length, signal) {
+    while (this.queue.length >= length && !signal.aborted) {
       await new Promise((resolve) => {
         this.wake = () => resolve(undefined);
       });

@@ -25,7 +25,7 @@ export class PlaybackClock {
 
   /** The nearest frame that exists. @param {number} frame @returns {number} */
   clamp(frame) {
-    const whole = Number.isFinite(frame) ? Math.floor(frame) : 0;
+    const whole = Number.isNaN(frame) ? 0 : Math.floor(frame);
     return Math.min(Math.max(whole, 0), this.frameCount - 1);
   }
 

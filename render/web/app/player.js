@@ -30,6 +30,10 @@ export class Player extends EventTarget {
     this.broken = new Set();
     this.fatal = false;
     this.errorCount = 0;
+    /** @type {number | null} the frame that the picture itself says it is */
+    this.mark = null;
+    /** @type {any} */
+    this.scene = null;
     /** @type {any} what was shown last */
     this.item = null;
     this.lastTurn = 0;
@@ -130,6 +134,12 @@ export class Player extends EventTarget {
     this.route = route;
     this.restart();
     this.announce();
+  }
+
+  /** The tab is shown or hidden; a hidden one plays nothing, and does not count what it missed. @param {boolean} shown */
+  visible(shown) {
+    if (!shown && this.playing) this.transport?.clock.hold(performance.now());
+    this.wake();
   }
 
   /** Draw again soon. */

@@ -28,6 +28,7 @@ export class Stage {
     this.dirty = false;
     this.sharp = false;
     this.drawn = { width: 0, height: 0 };
+    this.shownScale = 1;
     this.turn = USUAL_TURN;
     this.lastTurn = -Infinity;
     this.lastDrawing = -Infinity;
@@ -125,6 +126,7 @@ export class Stage {
   resize(scale) {
     const pixelRatio = globalThis.devicePixelRatio ?? 1;
     this.drawn = drawingSize({ ...this.box, pixelRatio, scale });
+    this.shownScale = scale;
     const { width, height } = this.drawn;
     if (this.canvas.width !== width) this.canvas.width = width;
     if (this.canvas.height !== height) this.canvas.height = height;
@@ -147,7 +149,6 @@ export class Stage {
   }
 
   drawnSettled() {
-    const { width } = drawingSize({ ...this.box, pixelRatio: globalThis.devicePixelRatio ?? 1, scale: this.scale });
-    return this.drawn.width !== width;
+    return this.shownScale !== this.scale;
   }
 }

@@ -1,0 +1,314 @@
+// The page: commands from buttons, keys and hands to the player, and its state back to the page.
+
+import { THEMES, MODES, ROUTES, SIZES, choiceAfter, choiceOf } from "./choices.js";
+import { Controls, mayLeave } from "./controls.js";
+import { byId, setText } from "./dom.js";
+import { listenToGestures } from "./gestures.js";
+import { commandOf } from "./keyboard.js";
+import { notice, openingFailed } from "./messages.js";
+import { Panels } from "./panels.js";
+import { Player } from "./player.js";
+import { snapshotOf } from "./snapshot.js";
+import { applyTheme, startingTheme, storeTheme, storedTheme } from "./theme.js";
+import { Toasts } from "./toasts.js";
+import { shareAddress } from "./url_parameters.js";
+
+/** One turn of the zoom keys. */
+const ZOOM_STEP = 0.85;
+
+/** @typedef {import("./url_parameters.js").Parameters} Parameters */
+
+/** Everything around the canvas. */
+export class Page {
+  /** @param {() => any} createEngine @param {Parameters} parameters */
+  constructor(createEngine, parameters) {
+    this.createEngine = createEngine;
+    this.parameters = parameters;
+    this.canvas = byId("canvas");
+    this.control = new AbortController();
+    this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.theme = startingTheme(parameters.theme, storedTheme());
+    /** @type {Player | null} */
+    this.player = null;
+    this.lastMove = performance.now();
+    this.resumes = false;
+    /** @type {number | null} */
+    this.scrubTarget = null;
+    this.commands = this.commandTable();
+    const run = (/** @type {string} */ name, /** @type {any} */ value) => this.run(name, value);
+    this.controls = new Controls(run);
+    this.panels = new Panels(run);
+    this.toasts = new Toasts({ onAgain: () => this.open() });
+    applyTheme(this.theme);
+    this.panels.openStatistics(parameters.statistics);
+    this.listen();
+  }
+
+  /** Open the scene of the address; again, after a failure. */
+  async open() {
+    this.player?.close();
+    this.toasts.hideCard();
+    document.body.dataset.state = "loading";
+    setText(byId("wait-text"), "Loading the scene");
+    const { loop, route, scene } = this.parameters;
+    const player = new Player(this.createEngine(), this.canvas, { loop, still: this.still, route });
+    this.player = player;
+    this.follow(player);
+    try {
+      await player.open(scene);
+      this.enter(player);
+    } catch (error) {
+      if (player !== this.player) return;
+      this.fail(openingFailed(error, { online: navigator.onLine }));
+    }
+  }
+
+  /** Carry out a command. @param {string} name @param {any} [value] */
+  run(name, value) {
+    this.touch();
+    this.commands[name]?.(value);
+    this.refresh();
+  }
+
+  /** @returns {any} everything that is shown, as plain values */
+  state() {
+    const shown = snapshotOf(this.player, performance.now());
+    return { ...shown, theme: this.theme, page: document.body.dataset.state };
+  }
+
+  /** @param {Player} player */
+  enter(player) {
+    const { scene, rungs } = player;
+    if (!scene || !rungs) return;
+    const { parameters } = this;
+    setText(byId("title"), scene.title || "Untitled scene");
+    document.title = `${scene.title || "Untitled scene"} \u2013 VideoRF`;
+    this.showPoster(scene);
+    const cameraCount = scene.cameras.length;
+    this.panels.fillScene({ rungs: scene.rungs, cameraCount }, rungs.playable);
+    for (const warning of parameters.warnings) this.toasts.show(notice(warning));
+    this.followAddress(player);
+    const frame = parameters.frame ?? 0;
+    if (frame >= scene.frameCount) {
+      this.toasts.show(notice(`The address asks for frame ${frame}; the last one is ${scene.frameCount - 1}, which is shown.`));
+    }
+    const plays = parameters.play ?? (parameters.frame === null && !this.still);
+    player.seek(frame).catch(() => {});
+    if (plays) player.play();
+    this.touch();
+  }
+
+  /** What the address says about rung, camera and picture. @param {Player} player */
+  followAddress(player) {
+    const { rung, camera, mode } = this.parameters;
+    const { scene, rungs } = player;
+    player.stage?.setMode(mode);
+    if (rung !== null && scene && rungs) {
+      const index = scene.rungs.findIndex((/** @type {any} */ each) => each.name === rung);
+      const names = scene.rungs.map((/** @type {any} */ each) => each.name).join(", ");
+      if (index >= 0 && rungs.playable[index]) rungs.choose(index);
+      else this.toasts.show(notice(`The quality "${rung}" is not available here, only ${names}; it is chosen automatically.`));
+    }
+    if (camera === null) return;
+    if (player.camera?.choose(Number(camera))) player.camera.arrive();
+    else this.toasts.show(notice(`The address asks for camera ${camera}; the scene has ${scene.cameras.length}. The start view is shown.`));
+  }
+
+  /** @param {any} scene */
+  showPoster(scene) {
+    const [r, g, b] = scene.record.background.map((/** @type {number} */ value) => Math.round(255 * value));
+    document.documentElement.style.setProperty("--scene", `rgb(${r} ${g} ${b})`);
+    const poster = byId("poster");
+    if (!scene.posterUrl || document.body.dataset.state === "ready") return;
+    poster.addEventListener("load", () => { poster.hidden = false; }, { once: true });
+    poster.src = scene.posterUrl;
+  }
+
+  /** @param {Player} player */
+  follow(player) {
+    player.addEventListener("change", () => this.refresh());
+    player.addEventListener("draw", () => this.uncover());
+    player.addEventListener("clear", (event) => this.toasts.clear(/** @type {CustomEvent} */ (event).detail));
+    player.addEventListener("message", (event) => {
+      const message = /** @type {CustomEvent} */ (event).detail;
+      if (message.weight === "fatal") this.fail(message);
+      else this.toasts.show(message);
+    });
+  }
+
+  /** The first picture is there. */
+  uncover() {
+    if (!this.player?.item || document.body.dataset.state !== "loading") return;
+    document.body.dataset.state = "ready";
+    byId("poster").hidden = true;
+  }
+
+  /** @param {import("./messages.js").Message} message */
+  fail(message) {
+    document.body.dataset.state = "fatal";
+    setText(byId("title"), this.player?.scene?.title ?? "VideoRF");
+    byId("wait").removeAttribute("data-on");
+    this.toasts.show(message);
+  }
+
+  refresh() {
+    const state = this.state();
+    if (state.frameCount > 0) this.controls.show(state);
+    this.panels.show(state);
+    const waits = state.waiting && state.page === "ready";
+    byId("wait").toggleAttribute("data-on", waits);
+    if (waits) setText(byId("wait-text"), state.playing ? "Buffering" : "Loading the frame");
+    this.fade(state.playing);
+  }
+
+  /** @param {boolean} playing */
+  fade(playing) {
+    const inBar = byId("controls").matches(":has(:focus-visible)") || this.controls.scrubbing;
+    const busy = this.panels.anyOpen || inBar || document.body.dataset.state !== "ready";
+    const sinceMove = performance.now() - this.lastMove;
+    document.body.classList.toggle("quiet", mayLeave({ playing, sinceMove, busy }));
+  }
+
+  touch() {
+    this.lastMove = performance.now();
+    document.body.classList.remove("quiet");
+  }
+
+  listen() {
+    const { signal } = this.control;
+    listenToGestures(this.canvas, {
+      onMove: (move) => {
+        this.player?.camera?.move(move, this.canvas.clientHeight);
+        this.player?.wake();
+      },
+      onTap: (kind, pointer) => this.tap(kind, pointer),
+      onActive: () => this.touch(),
+    }, signal);
+    addEventListener("keydown", (event) => this.press(event), { signal });
+    addEventListener("pointermove", () => this.touch(), { signal });
+    addEventListener("resize", () => this.player?.resize(), { signal });
+    new ResizeObserver(() => this.player?.resize()).observe(this.canvas);
+    document.addEventListener("visibilitychange", () => this.player?.visible(!document.hidden), { signal });
+    addEventListener("online", () => this.toasts.clear("connection"), { signal });
+  }
+
+  /** @param {"tap" | "doubleTap"} kind @param {string} pointer */
+  tap(kind, pointer) {
+    if (this.panels.settingsOpen) this.panels.openSettings(false);
+    else if (kind === "doubleTap") this.run("reset");
+    else if (pointer === "touch") this.touch();
+  }
+
+  /** @param {KeyboardEvent} event */
+  press(event) {
+    const focused = /** @type {Element | null} */ (event.target)?.tagName ?? "BODY";
+    const command = commandOf(event, focused);
+    if (command === null || (byId("help").open && command !== "help")) return;
+    if (command === "close" && !this.panels.settingsOpen) return;
+    event.preventDefault();
+    this.run(command);
+  }
+
+  /** @param {number} frame the latest one wins while one is on its way */
+  async scrub(frame) {
+    const isRunning = this.scrubTarget !== null;
+    this.scrubTarget = frame;
+    if (isRunning) return;
+    for (let target = -1; this.scrubTarget !== null && target !== this.scrubTarget;) {
+      target = this.scrubTarget;
+      await this.player?.seek(target).catch(() => {});
+    }
+    this.scrubTarget = null;
+  }
+
+  /** @returns {Record<string, (value?: any) => void>} */
+  commandTable() {
+    const player = () => this.player;
+    const second = () => Math.max(Math.round(this.player?.scene?.frameRate ?? 1), 1);
+    const zoom = (/** @type {number} */ factor) => {
+      player()?.camera?.move({ kind: "zoom", factor }, 1);
+      player()?.wake();
+    };
+    return {
+      toggle: () => player()?.toggle(),
+      stepBack: () => player()?.step(-1),
+      stepForward: () => player()?.step(1),
+      groupBack: () => player()?.step(-second()),
+      groupForward: () => player()?.step(second()),
+      first: () => player()?.seek(0).catch(() => {}),
+      last: () => player()?.seek(Infinity).catch(() => {}),
+      scrubStart: () => {
+        this.resumes = player()?.playing ?? false;
+        player()?.pause();
+      },
+      scrub: (frame) => this.scrub(frame),
+      scrubEnd: () => this.resumes && player()?.play(),
+      zoomIn: () => zoom(ZOOM_STEP),
+      zoomOut: () => zoom(1 / ZOOM_STEP),
+      reset: () => this.setCamera(null),
+      nextCamera: () => this.nextCamera(),
+      setCamera: (value) => value !== "free" && this.setCamera(value === "start" ? null : Number(value)),
+      loop: () => player()?.setLoop(!(player()?.rungs?.loop ?? false)),
+      fullscreen: () => toggleFullscreen(),
+      mode: () => this.setMode(choiceAfter(MODES, player()?.stage?.mode ?? "").name),
+      setMode: (name) => this.setMode(name),
+      setSize: (name) => {
+        player()?.stage?.setSize(choiceOf(SIZES, name).name);
+        player()?.wake();
+      },
+      setRoute: (name) => player()?.setRoute(choiceOf(ROUTES, name).name),
+      setRung: (rung) => player()?.setRung(rung),
+      setTheme: (name) => this.setTheme(name),
+      statistics: () => this.panels.openStatistics(byId("statistics").hidden),
+      settings: () => this.panels.openSettings(!this.panels.settingsOpen),
+      help: () => this.panels.toggleHelp(),
+      close: () => this.panels.openSettings(false),
+      copyLink: () => this.copyLink(),
+    };
+  }
+
+  /** @param {string} name */
+  setMode(name) {
+    this.player?.stage?.setMode(name);
+    this.player?.wake();
+  }
+
+  /** @param {string} name */
+  setTheme(name) {
+    this.theme = THEMES.includes(name) ? name : THEMES[0];
+    applyTheme(this.theme);
+    storeTheme(this.theme);
+  }
+
+  /** @param {number | null} index */
+  setCamera(index) {
+    this.player?.camera?.choose(index);
+    this.player?.wake();
+  }
+
+  nextCamera() {
+    const camera = this.player?.camera;
+    if (!camera || camera.presets.length === 0) return;
+    const next = camera.preset === null ? 0 : camera.preset + 1;
+    this.setCamera(next < camera.presets.length ? next : null);
+  }
+
+  async copyLink() {
+    const state = this.state();
+    const camera = state.camera === null ? null : String(state.camera);
+    const rung = state.rungHand === null ? null : state.rung;
+    const address = shareAddress(location.href, { frame: state.frame, camera, rung, mode: state.mode });
+    try {
+      await navigator.clipboard.writeText(address);
+      this.toasts.show(notice("The link to this frame is copied."));
+    } catch {
+      this.toasts.show(notice(`Copy this address: ${address}`));
+    }
+  }
+}
+
+/** Enter or leave full screen, where the browser has it. */
+function toggleFullscreen() {
+  if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
+  else document.documentElement.requestFullscreen?.().catch(() => {});
+}
