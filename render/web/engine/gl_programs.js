@@ -1,6 +1,25 @@
-/** Shader programs: compiled, linked, and their uniforms by name. */
+/** The graphics context, and shader programs: compiled, linked, and their uniforms by name. */
 
 import { PlayerError } from "./errors.js";
+
+/**
+ * The context that the renderer draws with.
+ *
+ * @param {HTMLCanvasElement | OffscreenCanvas} canvas
+ * @returns {WebGL2RenderingContext}
+ * @throws {PlayerError} if there is none
+ */
+export function openContext(canvas) {
+  const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", {
+    alpha: false, antialias: false, depth: false, stencil: false,
+    powerPreference: "high-performance",
+  }));
+  if (!gl) {
+    throw new PlayerError("unsupported", "This browser draws no WebGL 2, or it is switched off; use "
+      + "a current browser, or allow hardware acceleration in its settings.");
+  }
+  return gl;
+}
 
 /** One linked program. */
 export class Program {

@@ -57,9 +57,10 @@ def moving_package(folder: Path, kind: Kind) -> Path:
     limit = torch.tensor([12.0] + [2.5] * SHAPE.feature_count)
     quantizer = Quantizer.of(-limit, limit, codes)
     torch.manual_seed(4)
+    lens = Lens(kind.picture, kind.picture, 2.0 * kind.picture)
     blobs = {
         "network": weights_to_bytes(ShadingMlp(SHAPE)),
-        "rig": encode_rig(orbit((0, 0, 0), 2.2, 0.5, 8, Lens(kind.picture, kind.picture, 55.0))),
+        "rig": encode_rig(orbit((0, 0, 0), 2.2, 0.5, 8, lens)),
     }
     groups, streams = [], []
     for index in range(2):
