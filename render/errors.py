@@ -3,6 +3,7 @@
 RenderError
 ├── SceneError     a scene, box or grid is not what the renderer can draw
 ├── CameraError    a camera, lens or pixel selection cannot exist
+├── GraphicsError  a graphics driver refuses a shader, a texture or its size
 └── OutputError    a picture or clip cannot be written where it was asked for
 """
 
@@ -17,6 +18,10 @@ class SceneError(RenderError, ValueError):
 
 class CameraError(RenderError, ValueError):
     """The camera, lens or pixel selection cannot exist; the message says why and what to do."""
+
+
+class GraphicsError(RenderError, RuntimeError):
+    """A graphics driver refuses a shader, a texture or its size; the message says which."""
 
 
 class OutputError(RenderError, OSError):

@@ -28,29 +28,48 @@ uniform ivec2 uCodes;   // lowest and highest code
 
 layout(location = 0) out highp uvec4 oTexel;
 
-uint codeOf(int channel, ivec2 at) {
-  if (channel >= CHANNELS) return 0u;
-  ivec2 cell = ivec2(channel % uLayout.y, channel / uLayout.y) * uLayout.wz;
-  return uint(clamp(lumaAt(cell + at), uCodes.x, uCodes.y) - uCodes.x);
+// A walk over the channels of one atlas position, whose cells follow each other row by row.
+struct Walk {
+  int channel;
+  int tile;  // column of the channel's cell
+  ivec2 at;  // in the luma plane
+};
+
+uint nextCode(inout Walk walk) {
+  if (walk.channel >= CHANNELS) return 0u;
+  uint code = uint(clamp(lumaAt(walk.at), uCodes.x, uCodes.y) - uCodes.x);
+  walk.channel += 1;
+  walk.tile += 1;
+  walk.at.x += uLayout.w;
+  if (walk.tile == uLayout.y) {
+    walk.tile = 0;
+    walk.at += ivec2(-uLayout.y * uLayout.w, uLayout.z);
+  }
+  return code;
 }
 
-uint wordOf(int channel, ivec2 at) {
+uint nextWord(inout Walk walk) {
   uint word = 0u;
   for (int i = 0; i < CODES_PER_WORD; ++i) {
-    word |= codeOf(channel + i, at) << uint(i * CODE_BITS);
+    word |= nextCode(walk) << uint(i * CODE_BITS);
   }
   return word;
 }
 
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy);
+#if TEXEL_LAYERS == 1
+  Walk walk = Walk(0, 0, at);
+#else
   int layer = at.y / uLayout.x;
   at.y -= layer * uLayout.x;
-  int first = layer * CODES_PER_TEXEL;
-  oTexel = uvec4(
-    wordOf(first, at),
-    wordOf(first + CODES_PER_WORD, at),
-    wordOf(first + 2 * CODES_PER_WORD, at),
-    wordOf(first + 3 * CODES_PER_WORD, at)
-  );
+  int channel = layer * CODES_PER_TEXEL;
+  ivec2 cell = ivec2(channel % uLayout.y, channel / uLayout.y);
+  Walk walk = Walk(channel, cell.x, at + cell * uLayout.wz);
+#endif
+  uint x = nextWord(walk);
+  uint y = nextWord(walk);
+  uint z = nextWord(walk);
+  uint w = nextWord(walk);
+  oTexel = uvec4(x, y, z, w);
 }
