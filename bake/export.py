@@ -26,6 +26,7 @@ from hwcodec import (
     PackageContent,
     Picture,
     PictureGeometry,
+    PictureMarks,
     PixelFormat,
     PlaneLayout,
     Quantizer,
@@ -48,13 +49,16 @@ from render.scene_record import CaptureRecord, FieldConstants, Group, SceneRecor
 class Profile:
     """A named kind of package: the codes it uses and the pixel format that carries them.
 
-    ``density_spread`` widens the density's range beyond what its values use: its codes get coarser,
-    so an encoder that treats all codes alike spends fewer bytes on density than on features.
+    ``has_marks`` says whether pictures carry calibration codes and their frame's number, for
+    players that get them only as colors. ``density_spread`` widens the density's range beyond what
+    its values use: its codes get coarser, so an encoder that treats all codes alike spends fewer
+    bytes on density than on features.
     """
 
     codes: CodeRange
     format: PixelFormat
     is_lossless: bool = False
+    has_marks: bool = False
     density_spread: float = 1.0
 
 
@@ -63,7 +67,7 @@ class Profile:
 _DENSITY_SPREAD = 1.5
 
 EXPORT_PROFILES: Mapping[str, Profile] = {
-    "web8": Profile(PROFILES["web8"], YUV420P8, density_spread=_DENSITY_SPREAD),
+    "web8": Profile(PROFILES["web8"], YUV420P8, has_marks=True, density_spread=_DENSITY_SPREAD),
     "hq10": Profile(PROFILES["hq10"], YUV420P10, density_spread=_DENSITY_SPREAD),
     "lossless": Profile(PROFILES["hq10"], YUV420P10, is_lossless=True),
 }
@@ -163,14 +167,15 @@ def _plan_group(
     sequence: BakedSequence, span: Span, mapping: MappingTable, which: tuple[int, Profile]
 ) -> Group:
     index, profile = which
-    channels = 1 + sequence.shading.feature_count
+    layout = PlaneLayout.plan(1 + sequence.shading.feature_count, mapping.rows, mapping.columns)
     return Group(
         first_frame=span.first_frame,
         frame_count=span.frame_count,
         occupancy=f"occupancy{index:04d}",
         stream=index,
-        layout=PlaneLayout.plan(channels, mapping.rows, mapping.columns),
+        layout=layout,
         quantizer=make_quantizer(sequence, profile),
+        marks=PictureMarks.plan(layout, profile.codes) if profile.has_marks else None,
     )
 
 
@@ -182,6 +187,8 @@ def _pictures(
     for pts, frame_index in enumerate(group.frames):
         image = mapping.to_image(sequence.texels(frame_index))
         luma = group.layout.pack(group.quantizer.quantize(image))
+        if group.marks is not None:
+            luma = group.marks.apply(luma, frame_index)
         pictures.append(Picture((luma,), profile.format, pts))
     return pictures
 

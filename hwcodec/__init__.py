@@ -25,6 +25,7 @@ from hwcodec.errors import (
 )
 from hwcodec.files import replace_file
 from hwcodec.headers import codec_string
+from hwcodec.marks import PictureMarks
 from hwcodec.planes import PlaneLayout
 from hwcodec.quantize import PROFILES, CodeRange, Quantizer, fit_ranges
 from hwcodec.registry import choose_encoder, encoder_names, probe, register
@@ -81,6 +82,7 @@ __all__ = [  # noqa: RUF022
     "Packet",
     "Picture",
     "PictureGeometry",
+    "PictureMarks",
     "PixelFormat",
     "PlaneLayout",
     "Quantizer",

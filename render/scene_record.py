@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Self
 
-from hwcodec import PlaneLayout, Quantizer
+from hwcodec import PictureMarks, PlaneLayout, Quantizer
 from hwcodec.records import (
     any_text,
     finite_number,
@@ -64,6 +64,7 @@ class Group:
         stream: index of its bitstream.
         layout: where each channel lies in the pictures.
         quantizer: codes to texel values, density first.
+        marks: where the pictures carry calibration codes and their frame's number, if they do.
     """
 
     first_frame: int
@@ -72,11 +73,24 @@ class Group:
     stream: int
     layout: PlaneLayout
     quantizer: Quantizer
+    marks: PictureMarks | None = None
 
     @property
     def frames(self) -> range:
         """Indices of its frames."""
         return range(self.first_frame, self.first_frame + self.frame_count)
+
+    def to_json(self) -> dict[str, Any]:
+        """The group as plain JSON values; without marks it has no such key."""
+        record = {
+            "first_frame": self.first_frame,
+            "frame_count": self.frame_count,
+            "occupancy": self.occupancy,
+            "stream": self.stream,
+            "layout": self.layout.to_json(),
+            "quantizer": self.quantizer.to_json(),
+        }
+        return record if self.marks is None else {**record, "marks": self.marks.to_json()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +158,7 @@ class SceneRecord:
                 "frames": self.capture.frames,
                 "test_views": list(self.capture.test_views),
             },
-            "groups": [
-                {
-                    "first_frame": group.first_frame,
-                    "frame_count": group.frame_count,
-                    "occupancy": group.occupancy,
-                    "stream": group.stream,
-                    "layout": group.layout.to_json(),
-                    "quantizer": group.quantizer.to_json(),
-                }
-                for group in self.groups
-            ],
+            "groups": [group.to_json() for group in self.groups],
         }
 
     @classmethod
@@ -238,14 +242,28 @@ def _capture(record: object) -> CaptureRecord:
 
 def _group(record: object) -> Group:
     values: Mapping[str, Any] = named_values("a group", record, _GROUP_KEYS)
+    layout = PlaneLayout.from_json(values["layout"])
     return Group(
         whole_number("first_frame", values["first_frame"]),
         whole_number("frame_count", values["frame_count"], 1),
         any_text("occupancy", values["occupancy"]),
         whole_number("stream", values["stream"]),
-        PlaneLayout.from_json(values["layout"]),
+        layout,
         Quantizer.from_json(values["quantizer"]),
+        _marks(values.get("marks"), layout),
     )
+
+
+def _marks(record: Mapping[str, Any] | None, layout: PlaneLayout) -> PictureMarks | None:
+    if record is None:
+        return None
+    marks = PictureMarks.from_json(record)
+    if not marks.fits(layout):
+        raise ValueError(
+            f"marks at row {marks.row}, column {marks.column} lie on texels or outside the "
+            f"pictures, expected them in the guard bands of {layout}"
+        )
+    return marks
 
 
 def _check_groups(groups: tuple[Group, ...]) -> None:

@@ -101,9 +101,8 @@ def repeatable_random_numbers() -> Iterator[None]:
         torch.set_rng_state(torch_state)
 
 
-@pytest.fixture(scope="session")
-def baked_sequence(tmp_path_factory: pytest.TempPathFactory) -> "BakedSequence":
-    """A bake made by hand from ``procedural:3:32``: 3 frames in 2 groups, random texels."""
+def bake_by_hand(folder: Path, side: int, feature_count: int) -> "BakedSequence":
+    """A bake of ``procedural:3:32`` without training: 3 frames in 2 groups, random texels."""
     from fractions import Fraction
 
     from bake.artifacts import ArtifactStore
@@ -115,8 +114,8 @@ def baked_sequence(tmp_path_factory: pytest.TempPathFactory) -> "BakedSequence":
     from render.shading import ShadingMlp, ShadingShape, weights_to_bytes
 
     capture = open_capture(CaptureOptions("procedural:3:32"))
-    grid, shading = cover(capture.aabb, 12), ShadingShape(4, 8, 2, 1)
-    store = ArtifactStore(tmp_path_factory.mktemp("scene"))
+    grid, shading = cover(capture.aabb, side), ShadingShape(feature_count, 8, 2, 1)
+    store = ArtifactStore(folder)
     generator = np.random.default_rng(7)
     spans, atlases = [], []
     for first, count in ((0, 2), (2, 1)):
@@ -124,9 +123,9 @@ def baked_sequence(tmp_path_factory: pytest.TempPathFactory) -> "BakedSequence":
         store.write(f"occupancy/group{first}", "key", encode_occupancy(vertices))
         spans.append(Span(first, count, f"occupancy/group{first}-key.bin"))
         texels = build_mapping(OccupancyGrid(grid, vertices), 8).texel_count
-        start = generator.normal(0, 1.5, (texels, 5))
+        start = generator.normal(0, 1.5, (texels, 1 + feature_count))
         for frame in range(first, first + count):
-            values = start + 0.2 * frame * generator.normal(0, 1, (texels, 5))
+            values = start + 0.2 * frame * generator.normal(0, 1, (texels, 1 + feature_count))
             store.write_array(f"atlas/frame{frame}", "key", values.astype(np.float16))
             atlases.append(f"atlas/frame{frame}-key.npy")
     store.write("shading/network", "key", weights_to_bytes(ShadingMlp(shading)))
@@ -151,6 +150,18 @@ def baked_sequence(tmp_path_factory: pytest.TempPathFactory) -> "BakedSequence":
 
 
 @pytest.fixture(scope="session")
+def baked_sequence(tmp_path_factory: pytest.TempPathFactory) -> "BakedSequence":
+    """A bake made by hand, of five channels and as few texels as the mapping allows."""
+    return bake_by_hand(tmp_path_factory.mktemp("scene"), 12, 4)
+
+
+@pytest.fixture(scope="session")
+def wide_sequence(tmp_path_factory: pytest.TempPathFactory) -> "BakedSequence":
+    """The same with pictures wide enough to carry marks."""
+    return bake_by_hand(tmp_path_factory.mktemp("wide"), 24, 8)
+
+
+@pytest.fixture(scope="session")
 def baked_packages(
     baked_sequence: "BakedSequence", tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, Path]:
@@ -162,3 +173,16 @@ def baked_packages(
     for name, encoder in encoders.items():
         export(baked_sequence, folder / name, ExportOptions(encoder, "web8"))
     return {name: folder / name for name in encoders}
+
+
+@pytest.fixture(scope="session")
+def wide_packages(
+    wide_sequence: "BakedSequence", tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Path]:
+    """The wide bake as ``h264`` in web8 with marks, and as ``hevc`` in 10 bits without."""
+    from bake.export import ExportOptions, export
+
+    folder = tmp_path_factory.mktemp("wide_packages")
+    for name, encoder in (("h264", "libx264"), ("hevc", "libx265")):
+        export(wide_sequence, folder / name, ExportOptions(encoder))
+    return {name: folder / name for name in ("h264", "hevc")}

@@ -185,6 +185,25 @@ def test_the_keys_inside_the_parts_are_named_in_the_text(package, part) -> None:
     assert not {key for key in scene["groups"][0] if f"`{key}`" not in DOCUMENT}
 
 
+def test_a_reader_written_from_the_document_finds_the_number_of_every_frame(wide_packages) -> None:
+    package = open_package(wide_packages["h264"])
+    for group in package.scene["groups"]:
+        marks = group["marks"]
+        assert not {key for key in marks if f"`{key}`" not in DOCUMENT}
+        size = marks["block_size"]
+        for number, picture in enumerate(decode(package.bitstream(group["stream"]))):
+            rows = picture.luma.numpy()[marks["row"] + 2 : marks["row"] + size - 2]
+            starts = [marks["column"] + size * block + 2 for block in range(20)]
+            means = np.array([rows[:, start : start + size - 4].mean() for start in starts])
+            gain, offset = np.polyfit(means[:4], marks["codes"], 1)
+            middle = (marks["codes"][0] + marks["codes"][3]) / 2
+            n = 0
+            for bit in gain * means[4:] + offset > middle:
+                # A Gray code is undone from the highest bit down.
+                n = 2 * n + (int(bit) ^ (n & 1))
+            assert n == group["first_frame"] + number
+
+
 def test_the_document_states_the_constants_that_are_used() -> None:
     assert DOCUMENT.startswith(f"# Scene record, version {render.scene_record.SCENE_VERSION}\n")
     assert f"alpha < {float(MIN_ALPHA):.0e}".replace("e-0", "e-") in DOCUMENT

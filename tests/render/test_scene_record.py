@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwcodec import PROFILES, PlaneLayout, Quantizer
+from hwcodec import PROFILES, PictureMarks, PlaneLayout, Quantizer
 from render.errors import SceneError
 from render.geometry import Aabb
 from render.occupancy import VoxelGrid
@@ -237,3 +237,39 @@ def test_a_missing_key_is_one_typed_error_that_names_it(path) -> None:
 def test_values_that_no_writer_would_store_are_refused(path, value) -> None:
     with pytest.raises(SceneError, match="export"):
         SceneRecord.from_json(changed(path, value))
+
+
+def marked(marks: object) -> dict[str, Any]:
+    record = sound(2)
+    record["groups"][0]["layout"] = PlaneLayout.plan(5, 32, 160).to_json()
+    record["groups"][0]["marks"] = marks
+    return record
+
+
+def test_marks_survive_json_and_their_absence_leaves_no_key() -> None:
+    layout = PlaneLayout.plan(5, 32, 160)
+    planned = PictureMarks.plan(layout, PROFILES["web8"])
+    assert planned is not None
+    scene = SceneRecord.from_json(marked(planned.to_json()))
+    assert scene.groups[0].marks == planned
+    assert scene.to_json()["groups"][0]["marks"] == planned.to_json()
+    for plain in (marked(None), sound(2)):
+        again = SceneRecord.from_json(plain)
+        assert again.groups[0].marks is None
+        assert "marks" not in again.to_json()["groups"][0]
+
+
+@pytest.mark.parametrize(
+    "change", [{"row": 0}, {"row": 16}, {"row": 1 << 20}, {"column": 4096}, {"codes": []}]
+)
+def test_marks_on_texels_outside_the_picture_or_damaged_are_refused(change) -> None:
+    planned = PictureMarks.plan(PlaneLayout.plan(5, 32, 160), PROFILES["web8"])
+    assert planned is not None
+    with pytest.raises(SceneError, match="marks"):
+        SceneRecord.from_json(marked(planned.to_json() | change))
+
+
+@pytest.mark.parametrize("record", [3, [], "marks", True, {}])
+def test_what_is_no_record_of_marks_is_refused(record) -> None:
+    with pytest.raises(SceneError, match="marks"):
+        SceneRecord.from_json(marked(record))
