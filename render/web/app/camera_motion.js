@@ -63,6 +63,12 @@ export class CameraMotion {
     return true;
   }
 
+  /** The rig camera behind the chosen one; null for the start view, behind the last. @returns {number | null} */
+  get following() {
+    const next = this.preset === null ? 0 : this.preset + 1;
+    return next < this.presets.length ? next : null;
+  }
+
   /** Be at the goal at once. */
   arrive() {
     this.current = this.goal;

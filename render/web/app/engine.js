@@ -4,7 +4,8 @@ import { canPlay, capabilities } from "../engine/capabilities.js";
 import { GroupDecoder } from "../engine/decoder.js";
 import { PlayerError } from "../engine/errors.js";
 import { buildGroup, stopGroupWorker } from "../engine/groups.js";
-import { Renderer } from "../engine/renderer.js";
+import { readMarks } from "../engine/marks.js";
+import { createRenderer } from "../engine/renderer.js";
 import { openScene } from "../engine/scene.js";
 import { viewOfCamera } from "../engine/views.js";
 
@@ -57,9 +58,21 @@ export class Engine {
     return decoder;
   }
 
-  /** @param {HTMLCanvasElement} canvas @param {any} scene */
-  async createRenderer(canvas, scene) {
-    return new Renderer(canvas, scene);
+  /** @param {HTMLCanvasElement} canvas @param {{signal: AbortSignal}} options */
+  createRenderer(canvas, { signal }) {
+    return createRenderer(canvas, { signal });
+  }
+
+  /**
+   * Which frame a picture says it is, read from its codes.
+   *
+   * @param {any} picture
+   * @param {any} group record that the picture belongs to
+   * @returns {number | null} null without marks, or where the codes are out of reach
+   */
+  readMark(picture, group) {
+    const marks = picture.luma ? readMarks(group.marks) : null;
+    return marks ? marks.frameOf(picture.luma, picture.width) : null;
   }
 
   /** A rig camera as the orbit takes it. @param {any} camera */

@@ -1,6 +1,7 @@
 // The page: commands from buttons, keys and hands to the player, and its state back to the page.
 
-import { THEMES, MODES, ROUTES, SIZES, choiceAfter, choiceOf } from "./choices.js";
+import { THEMES } from "./choices.js";
+import { commandsOf } from "./commands.js";
 import { Controls, mayLeave } from "./controls.js";
 import { byId, setText } from "./dom.js";
 import { listenToGestures } from "./gestures.js";
@@ -12,9 +13,6 @@ import { snapshotOf } from "./snapshot.js";
 import { applyTheme, startingTheme, storeTheme, storedTheme } from "./theme.js";
 import { Toasts } from "./toasts.js";
 import { shareAddress } from "./url_parameters.js";
-
-/** One turn of the zoom keys. */
-const ZOOM_STEP = 0.85;
 
 /** @typedef {import("./url_parameters.js").Parameters} Parameters */
 
@@ -34,11 +32,11 @@ export class Page {
     this.resumes = false;
     /** @type {number | null} */
     this.scrubTarget = null;
-    this.commands = this.commandTable();
     const run = (/** @type {string} */ name, /** @type {any} */ value) => this.run(name, value);
     this.controls = new Controls(run);
     this.panels = new Panels(run);
     this.toasts = new Toasts({ onAgain: () => this.open() });
+    this.commands = commandsOf(this);
     applyTheme(this.theme);
     this.panels.openStatistics(parameters.statistics);
     this.listen();
@@ -209,6 +207,17 @@ export class Page {
     this.run(command);
   }
 
+  /** A hand is on the bar: the scene stands still meanwhile. */
+  startScrubbing() {
+    this.resumes = this.player?.playing ?? false;
+    this.player?.pause();
+  }
+
+  endScrubbing() {
+    if (this.resumes) this.player?.play();
+    this.resumes = false;
+  }
+
   /** @param {number} frame the latest one wins while one is on its way */
   async scrub(frame) {
     const isRunning = this.scrubTarget !== null;
@@ -221,76 +230,11 @@ export class Page {
     this.scrubTarget = null;
   }
 
-  /** @returns {Record<string, (value?: any) => void>} */
-  commandTable() {
-    const player = () => this.player;
-    const second = () => Math.max(Math.round(this.player?.scene?.frameRate ?? 1), 1);
-    const zoom = (/** @type {number} */ factor) => {
-      player()?.camera?.move({ kind: "zoom", factor }, 1);
-      player()?.wake();
-    };
-    return {
-      toggle: () => player()?.toggle(),
-      stepBack: () => player()?.step(-1),
-      stepForward: () => player()?.step(1),
-      groupBack: () => player()?.step(-second()),
-      groupForward: () => player()?.step(second()),
-      first: () => player()?.seek(0).catch(() => {}),
-      last: () => player()?.seek(Infinity).catch(() => {}),
-      scrubStart: () => {
-        this.resumes = player()?.playing ?? false;
-        player()?.pause();
-      },
-      scrub: (frame) => this.scrub(frame),
-      scrubEnd: () => this.resumes && player()?.play(),
-      zoomIn: () => zoom(ZOOM_STEP),
-      zoomOut: () => zoom(1 / ZOOM_STEP),
-      reset: () => this.setCamera(null),
-      nextCamera: () => this.nextCamera(),
-      setCamera: (value) => value !== "free" && this.setCamera(value === "start" ? null : Number(value)),
-      loop: () => player()?.setLoop(!(player()?.rungs?.loop ?? false)),
-      fullscreen: () => toggleFullscreen(),
-      mode: () => this.setMode(choiceAfter(MODES, player()?.stage?.mode ?? "").name),
-      setMode: (name) => this.setMode(name),
-      setSize: (name) => {
-        player()?.stage?.setSize(choiceOf(SIZES, name).name);
-        player()?.wake();
-      },
-      setRoute: (name) => player()?.setRoute(choiceOf(ROUTES, name).name),
-      setRung: (rung) => player()?.setRung(rung),
-      setTheme: (name) => this.setTheme(name),
-      statistics: () => this.panels.openStatistics(byId("statistics").hidden),
-      settings: () => this.panels.openSettings(!this.panels.settingsOpen),
-      help: () => this.panels.toggleHelp(),
-      close: () => this.panels.openSettings(false),
-      copyLink: () => this.copyLink(),
-    };
-  }
-
-  /** @param {string} name */
-  setMode(name) {
-    this.player?.stage?.setMode(name);
-    this.player?.wake();
-  }
-
   /** @param {string} name */
   setTheme(name) {
     this.theme = THEMES.includes(name) ? name : THEMES[0];
     applyTheme(this.theme);
     storeTheme(this.theme);
-  }
-
-  /** @param {number | null} index */
-  setCamera(index) {
-    this.player?.camera?.choose(index);
-    this.player?.wake();
-  }
-
-  nextCamera() {
-    const camera = this.player?.camera;
-    if (!camera || camera.presets.length === 0) return;
-    const next = camera.preset === null ? 0 : camera.preset + 1;
-    this.setCamera(next < camera.presets.length ? next : null);
   }
 
   async copyLink() {
@@ -305,10 +249,4 @@ export class Page {
       this.toasts.show(notice(`Copy this address: ${address}`));
     }
   }
-}
-
-/** Enter or leave full screen, where the browser has it. */
-function toggleFullscreen() {
-  if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
-  else document.documentElement.requestFullscreen?.().catch(() => {});
 }

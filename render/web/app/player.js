@@ -52,7 +52,7 @@ export class Player extends EventTarget {
     const scene = await engine.openScene(url, { signal: this.control.signal });
     this.scene = scene;
     const playable = await engine.playableRungs(scene);
-    const renderer = await engine.createRenderer(canvas, scene);
+    const renderer = await engine.createRenderer(canvas, { signal: this.control.signal });
     this.stage = new Stage(canvas, renderer, { frameRate: scene.frameRate });
     this.camera = new CameraMotion({
       startView: scene.startView,
@@ -164,7 +164,7 @@ export class Player extends EventTarget {
     this.transport?.close();
     this.rungs?.close();
     this.stage?.dispose();
-    this.engine.stop?.();
+    this.engine.stop();
   }
 
   restart() {
@@ -199,7 +199,7 @@ export class Player extends EventTarget {
   take(item, now) {
     this.usedRoute = item.picture.route;
     const { picture, ...rest } = item;
-    this.mark = this.engine.readMark?.(picture, item.pkg.groups[item.group]) ?? null;
+    this.mark = this.engine.readMark(picture, item.pkg.groups[item.group]);
     this.stage?.show(item);
     this.item = rest;
     this.broken.clear();
@@ -273,7 +273,7 @@ export class Player extends EventTarget {
 
   /** @param {any} error */
   graphicsFailed(error) {
-    if (messages.kindOf(error) === "graphics" && this.engine.isLost?.(this.canvas)) return;
+    if (this.stage?.renderer.isLost) return;
     this.fatal = true;
     this.transport?.pause(performance.now());
     this.tell({ ...messages.openingFailed(error, { online: true }), title: "Nothing can be drawn" });

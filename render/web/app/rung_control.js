@@ -1,5 +1,6 @@
 // Which rung plays: by hand or by the measured network, only between groups.
 
+import { upcoming } from "./buffer_plan.js";
 import { ThroughputMeter, chooseRung } from "./rung_choice.js";
 import { GroupStore } from "./group_store.js";
 
@@ -51,7 +52,7 @@ export class RungControl {
     return chooseRung(this.scene.rungs, {
       current: this.current,
       throughput: this.meter.bitsPerSecond,
-      buffered: this.bufferedSeconds(frame),
+      buffered: this.reserve(frame),
       playable: (index) => this.playable[index],
     });
   }
@@ -61,6 +62,15 @@ export class RungControl {
     const store = this.store;
     if (!store) return 0;
     return store.bufferedSeconds({ frame, current: store.pkg.groupOf(frame), loop: this.loop });
+  }
+
+  /** Seconds that may pass without a byte: no end of them once all that is left has come. @param {number} frame */
+  reserve(frame) {
+    const store = this.store;
+    if (!store) return 0;
+    const groupCount = store.pkg.groups.length;
+    const left = upcoming(store.pkg.groupOf(frame), { groupCount, loop: this.loop });
+    return left.every((group) => store.data.has(group)) ? Infinity : this.bufferedSeconds(frame);
   }
 
   /**

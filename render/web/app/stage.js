@@ -15,7 +15,7 @@ const LONGEST_COST = 4000;
 export class Stage {
   /**
    * @param {HTMLCanvasElement} canvas
-   * @param {{setGroup: Function, setPicture: Function, draw: Function, dispose: Function}} renderer
+   * @param {import("../engine/renderer.js").Renderer} renderer
    * @param {{frameRate: number}} options
    */
   constructor(canvas, renderer, { frameRate }) {

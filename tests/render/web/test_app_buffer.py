@@ -12,7 +12,7 @@ PLAN = """
 """
 
 
-def plan(run, held, **situation) -> dict:
+def plan(run, held, **situation: object) -> dict:
     full = {"current": 0, "groupCount": 10, "loop": False, "seconds": 12, "bytes": 1000}
     full |= situation
     return run(PLAN, held=held, situation=full, duration=full.pop("duration", 4))
