@@ -31,11 +31,13 @@ export class GroupDecoder {
   /**
    * @param {object} [options]
    * @param {"webcodecs" | "video"} [options.route] by default the best one there is
+   * @param {"copyTo" | "texture"} [options.prefer] `texture`: give frames to upload even where their
+   *     luma can be copied, if the package has marks; for comparisons
    */
-  constructor({ route } = {}) {
+  constructor({ route, prefer = "copyTo" } = {}) {
     this.pool = new BufferPool();
     this.route = route ?? bestRoute();
-    this.copyClock = new CopyClock();
+    this.copyClock = new CopyClock(prefer === "texture");
     this.isSoftwareForced = false;
   }
 
@@ -122,7 +124,9 @@ export class GroupDecoder {
 
 /** Whether copying luma out of frames keeps up with the frame rate. */
 class CopyClock {
-  constructor() {
+  /** @param {boolean} isAvoided whether copying counts as too slow from the start */
+  constructor(isAvoided) {
+    this.isAvoided = isAvoided;
     this.budgetMs = Infinity;
     /** @type {number[]} */
     this.recent = [];
@@ -136,6 +140,7 @@ class CopyClock {
 
   /** @returns {boolean} whether even the faster half of the latest copies took too long */
   get isSlow() {
+    if (this.isAvoided) return true;
     if (this.recent.length < TIMED_COPIES) return false;
     const sorted = [...this.recent].sort((one, other) => one - other);
     return sorted[TIMED_COPIES >> 1] > this.budgetMs;

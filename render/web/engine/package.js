@@ -28,9 +28,13 @@ export class Package {
     this.url = url;
     this.manifest = manifest;
     this.record = readSceneRecord(manifest.scene);
-    /** @type {{firstFrame: number, frameCount: number}[]} in order, without a gap */
-    this.groups = this.record.groups.map(
-      (group) => ({ firstFrame: group.first_frame, frameCount: group.frame_count }));
+    /**
+     * In order, without a gap.
+     *
+     * @type {{firstFrame: number, frameCount: number, marks: Record<string, unknown> | null}[]}
+     */
+    this.groups = this.record.groups.map(({ first_frame: firstFrame, frame_count: frameCount,
+      marks }) => ({ firstFrame, frameCount, marks }));
     this.streams = manifest.streams;
     /** @type {Uint8Array} the shading network, as SCENE.md has it */
     this.network = new Uint8Array();

@@ -152,9 +152,12 @@ export class Renderer {
     }
     const bytes = new Uint8Array(4 * width * height);
     gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
-    const rows = Array.from({ length: height },
-      (_, row) => bytes.subarray(4 * width * (height - 1 - row), 4 * width * (height - row)));
-    return Float32Array.from(rows.flatMap((row) => [...row]), (value) => value / 255);
+    const pixels = new Float32Array(bytes.length);
+    for (let row = 0; row < height; row++) {
+      const from = 4 * width * (height - 1 - row);
+      for (let i = 0; i < 4 * width; i++) pixels[4 * width * row + i] = bytes[from + i] / 255;
+    }
+    return pixels;
   }
 
   /** Free everything; the renderer is of no use afterwards. */

@@ -6,6 +6,7 @@
 
 import { PlayerError } from "./errors.js";
 import { readLayout } from "./layout.js";
+import { readMarks } from "./marks.js";
 import {
   LARGEST, LARGEST_COUNT, anyText, finiteNumber, namedValues, positiveNumber, reading, several,
   triple, wholeNumber,
@@ -143,17 +144,30 @@ function readRate(value) {
 /** @param {unknown} value @returns {GroupRecord} */
 function readGroup(value) {
   const group = namedValues("a group", value, GROUP_KEYS);
-  const layout = namedValues("layout", group.layout, "channels rows columns guard tile_columns");
-  const marks = group.marks ?? null;
+  const keys = "channels rows columns guard tile_columns";
+  const layout = readLayout(namedValues("layout", group.layout, keys));
+  const marks = /** @type {Record<string, unknown> | null} */ (group.marks ?? null);
+  checkMarks(marks, layout);
   return {
     first_frame: wholeNumber("first_frame", group.first_frame),
     frame_count: wholeNumber("frame_count", group.frame_count, 1),
     occupancy: anyText("occupancy", group.occupancy),
     stream: wholeNumber("stream", group.stream),
-    layout: readLayout(layout),
+    layout,
     quantizer: readQuantizer(group.quantizer),
-    marks: marks === null ? null : { ...namedValues("marks", marks, "row column") },
+    marks,
   };
+}
+
+/** @param {unknown} value @param {import("./layout.js").Layout} layout */
+function checkMarks(value, layout) {
+  const strip = readMarks(value)?.strip;
+  if (!strip) return;
+  const { row, column, rows, columns } = strip;
+  const isInside = row + rows <= layout.height && column + columns <= layout.width;
+  if (!isInside || row % layout.cellRows < layout.rows) {
+    throw new RangeError(`marks at row ${row}, column ${column} lie on texels or out of the plane`);
+  }
 }
 
 /** @param {unknown} value @returns {Quantizer} */

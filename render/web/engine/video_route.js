@@ -8,7 +8,7 @@
 
 import { mediaSourceClass } from "./capabilities.js";
 import { PlayerError, checkAborted } from "./errors.js";
-import { MarkReader } from "./marks.js";
+import { MarkReader, unwrapped } from "./marks.js";
 import { copyLuma, hasLuma, lumaPicture } from "./pictures.js";
 
 /** An element that shows nothing new for this long has stopped. */
@@ -70,13 +70,14 @@ async function grab(player, number, { fetched, marks }, pool) {
   const { group, stream } = fetched;
   const { width, height } = stream;
   const base = { width, height, route: /** @type {const} */ ("video") };
+  const near = group.first_frame + number;
   const frame = frameOf(player.element);
   if (frame && hasLuma(frame)) {
     try {
       const copied = await copyLuma(frame, stream, pool);
       const counted = marks ? marks.frameOf(copied.luma, width) : null;
-      return lumaPicture({ ...base, frameIndex: counted ?? group.first_frame + number }, copied,
-        pool);
+      const frameIndex = counted === null ? near : unwrapped(counted, near);
+      return lumaPicture({ ...base, frameIndex }, copied, pool);
     } finally {
       frame.close();
     }
@@ -88,7 +89,8 @@ async function grab(player, number, { fetched, marks }, pool) {
       + "a browser with WebCodecs.");
   }
   player.reader ??= new MarkReader(marks);
-  const frameIndex = player.reader.frameOf(player.element) ?? group.first_frame + number;
+  const counted = player.reader.frameOf(player.element);
+  const frameIndex = counted === null ? near : unwrapped(counted, near);
   return { ...base, frameIndex, luma: null, source: player.element, close: () => {} };
 }
 
