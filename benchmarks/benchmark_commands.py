@@ -13,6 +13,7 @@ from benchmarks.benchmark_words import benchmark_parser
 from benchmarks.command_words import prepare_json, words
 from benchmarks.decode_benchmark import DecodePlan, run_decode_benchmark
 from benchmarks.decode_rows import DecodeRow, decode_table, measure_stream
+from benchmarks.drawing_commands import measure_drawing
 from benchmarks.encode_benchmark import (
     EncodePlan,
     EncodeRow,
@@ -49,6 +50,7 @@ def benchmark(argv: Sequence[str] | None = None) -> int:
         "matrix": _decode_matrix,
         "encode": _encode,
         "march": _march,
+        "gl": measure_drawing,
         "playback": measure_playback,
     }
     arguments = benchmark_parser().parse_args(words(argv))

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.command_words import counts, new_parser, positive, seconds, sizes
+from benchmarks.drawing_commands import add_drawing
 from benchmarks.playback_commands import add_playback
 from benchmarks.stream_matrix import DEPTHS, LEAST_FRAMES
 from hwcodec import Codec
@@ -39,6 +40,7 @@ def benchmark_parser() -> argparse.ArgumentParser:
         )
     )
     _add_march(verbs.add_parser("march", help="the compiled march beside its plain torch twin"))
+    add_drawing(verbs.add_parser("gl", help="OpenGL beside the compiled march, and how they agree"))
     add_playback(verbs.add_parser("playback", help="decode, prepare and draw, alone and at once"))
     return parser
 

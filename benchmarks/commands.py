@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from bake.capture import Capture, open_capture
@@ -21,7 +22,12 @@ from benchmarks.provenance import environment
 from benchmarks.report import evaluation_record, evaluation_table
 from benchmarks.stopwatch import Repeats, measure
 from benchmarks.subject import EvaluationError, Subject, open_baked_capture
-from render.commands import open_package_for_use, prepare_folder
+from render.commands import (
+    add_renderer_words,
+    chosen_renderer,
+    open_package_for_use,
+    prepare_folder,
+)
 from render.console import UsageError, run, say, warn
 from render.scene import BakedScene
 from render.views import select_views
@@ -81,7 +87,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     views = _views(scene, arguments.views)
     prepare_json(arguments.json)
     options = EvaluateOptions(arguments.every, views, arguments.threads)
-    evaluation = evaluate(subject, options, LineProgress())
+    with closing(chosen_renderer(scene, arguments)) as renderer:
+        evaluation = evaluate(subject, options, LineProgress(), renderer)
     plan = DecodePlan(thread_count=arguments.threads, repeats=_QUICK)
     rates = measure(decode_stages(scene, plan), plan.repeats)
     record = evaluation_record(subject, evaluation, rates, environment())
@@ -144,6 +151,7 @@ def _evaluate_parser() -> argparse.ArgumentParser:
         help="test (default), train, all, or camera numbers such as 0,24",
     )
     parser.add_argument("--threads", type=positive, metavar="N", help="threads of the decoder")
+    add_renderer_words(parser)
     return parser
 
 

@@ -8,6 +8,7 @@ evaluation needs no options to repeat that.
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from bake.progress import Progress, SilentProgress
 from benchmarks import metrics
 from benchmarks.subject import EvaluationError, Subject
 from render.cameras import Camera
+from render.drawing import MARCH_ON_CPU, Renderer, RendererChoice, SceneMarch
 from render.field import Field
 from render.fragment import render_view
 from render.scene import FeatureAtlas
@@ -66,13 +68,14 @@ class ViewScore:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All scores, frame by frame, and how long one view took to render (seconds, each)."""
+    """All scores, frame by frame, how long one view took to render (seconds, each), and by what."""
 
     frames: tuple[int, ...]
     views: tuple[int, ...]
     scores: tuple[ViewScore, ...]
     render_s: tuple[float, ...]
     field_s: tuple[float, ...]
+    drawn_by: RendererChoice = MARCH_ON_CPU
 
     def average(self, name: str, **where: int) -> float | None:
         """Mean of a metric over the scores that have it and match, or None if none does."""
@@ -86,19 +89,25 @@ class Evaluation:
 
     @property
     def render_fps(self) -> float:
-        """Views per second at the evaluated size, from a field in memory."""
+        """Views per second at the evaluated size, from a prepared frame."""
         return len(self.render_s) / sum(self.render_s)
 
     @property
     def field_fps(self) -> float:
-        """Frames per second from an atlas tensor to a field that can be rendered."""
+        """Frames per second from an atlas tensor to what the renderer draws from."""
         return len(self.field_s) / sum(self.field_s)
 
 
 def evaluate(
-    subject: Subject, options: EvaluateOptions, progress: Progress | None = None
+    subject: Subject,
+    options: EvaluateOptions,
+    progress: Progress | None = None,
+    renderer: Renderer | None = None,
 ) -> Evaluation:
     """Decode every frame, render the chosen views of the chosen frames, and compare.
+
+    The march on the CPU draws unless another renderer is given; texels before encoding are always
+    drawn by it.
 
     Raises:
         EvaluationError: if the options choose nothing that exists.
@@ -109,7 +118,8 @@ def evaluate(
     frames = tuple(range(0, subject.scene.frame_count, options.every))
     report = progress or SilentProgress()
     report.start("evaluate", len(frames))
-    scorer = _Scorer(subject)
+    drawn = renderer or SceneMarch(subject.scene)
+    scorer = _Scorer(subject, drawn)
     for atlas in subject.atlases(options.thread_count):
         if atlas.frame_index in frames:
             report.advance(scorer.add(atlas, views))
@@ -119,15 +129,20 @@ def evaluate(
             "choose other views, or evaluate every frame"
         )
     return Evaluation(
-        frames, views, tuple(scorer.scores), tuple(scorer.render_s), tuple(scorer.field_s)
+        frames,
+        views,
+        tuple(scorer.scores),
+        tuple(scorer.render_s),
+        tuple(scorer.field_s),
+        drawn.describe(),
     )
 
 
 class _Scorer:
     """Scores frame after frame; remembers the frame before, for the temporal metric."""
 
-    def __init__(self, subject: Subject) -> None:
-        self._subject = subject
+    def __init__(self, subject: Subject, renderer: Renderer) -> None:
+        self._subject, self._renderer = subject, renderer
         self._before: dict[int, tuple[int, Picture8, Picture8]] = {}
         self.scores: list[ViewScore] = []
         self.render_s: list[float] = []
@@ -136,10 +151,10 @@ class _Scorer:
     def add(self, atlas: FeatureAtlas, views: tuple[int, ...]) -> str:
         """Score a frame; a word on its quality for the progress line."""
         capture, index = self._subject.capture, atlas.frame_index
-        fields = self._fields(atlas)
+        contents = self._contents(atlas)
         present = {*capture.train_views(index), *capture.test_views(index)}
         scored = [
-            self._score(fields, (index, view), capture.view(index, view))
+            self._score(contents, (index, view), capture.view(index, view))
             for view in views
             if view in present
         ]
@@ -148,23 +163,23 @@ class _Scorer:
             return f"frame {index}: none of the views exists"
         return f"frame {index}: {metrics.mean(score.psnr for score in scored):.2f} dB"
 
-    def _fields(self, atlas: FeatureAtlas) -> tuple[Field, Field | None]:
-        """The decoded field and the one before encoding."""
+    def _contents(self, atlas: FeatureAtlas) -> tuple[Any, Field | None]:
+        """The decoded frame as the renderer wants it, and the field before encoding."""
         self._subject.scene.geometry(self._subject.scene.group_of(atlas.frame_index))
         began = time.perf_counter()
-        decoded = self._subject.scene.field(atlas)
+        decoded = self._renderer.prepare(atlas)
         self.field_s.append(time.perf_counter() - began)
         return decoded, self._subject.field_before_encoding(atlas.frame_index)
 
     def _score(
-        self, fields: tuple[Field, Field | None], where: tuple[int, int], truth: View
+        self, contents: tuple[Any, Field | None], where: tuple[int, int], truth: View
     ) -> ViewScore:
-        (decoded, baked), (frame_index, view_index) = fields, where
+        (decoded, baked), (frame_index, view_index) = contents, where
         camera = self._subject.capture.cameras[view_index]
         if not self.render_s:
-            self._render(decoded, camera)  # Compiles; not counted.
+            self._renderer.draw(decoded, camera)  # Compiles; not counted.
         began = time.perf_counter()
-        image = to_bytes(self._render(decoded, camera))
+        image = to_bytes(self._renderer.draw(decoded, camera).rgb)
         self.render_s.append(time.perf_counter() - began)
         before = self._before.get(view_index)
         self._before[view_index] = frame_index, image, truth.rgb
@@ -177,11 +192,11 @@ class _Scorer:
             temporal_psnr=_temporal(before, self._before[view_index]),
             psnr_bake=None
             if baked is None
-            else metrics.psnr(to_bytes(self._render(baked, camera)), truth.rgb),
+            else metrics.psnr(to_bytes(self._march(baked, camera)), truth.rgb),
         )
 
-    def _render(self, decoded: Field, camera: Camera) -> Tensor:
-        return render_view(decoded, self._subject.scene.appearance, camera).rgb
+    def _march(self, field: Field, camera: Camera) -> Tensor:
+        return render_view(field, self._subject.scene.appearance, camera).rgb
 
 
 def _foreground(image: Picture8, truth: View) -> float | None:

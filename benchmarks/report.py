@@ -10,6 +10,7 @@ from benchmarks.provenance import Environment
 from benchmarks.stopwatch import Rate
 from benchmarks.subject import Subject
 from hwcodec import Package
+from render.drawing import RendererChoice
 from render.scene import NETWORK_BLOB, RIG_BLOB, BakedScene
 
 KIB = 1024
@@ -29,8 +30,9 @@ DEFINITIONS: Mapping[str, str] = {
     "its share of what the whole package needs; the sum over frames is bytes_total",
     "luma_fps": "packets in memory to luma planes in tensors, frames per second",
     "decode_fps": "packets in memory to float32 atlas tensors, frames per second",
-    "field_fps": "atlas tensor to a field that can be rendered, frames per second",
-    "render_fps": "views per second at the evaluated size from a field in memory, warmed up",
+    "field_fps": "atlas tensor to what the renderer draws from, such as a field, frames per second",
+    "render_fps": "views per second at the evaluated size from such a frame in memory, warmed up; "
+    "renderer and device say what drew them",
     "encode_fps": "frames per second of packing and encoding; null where it was not observed",
 }
 
@@ -49,6 +51,15 @@ def describe_package(scene: BakedScene) -> dict[str, Any]:
         "frame_rate": str(scene.record.frame_rate),
         "frame_count": scene.frame_count,
         "group_count": len(scene.record.groups),
+    }
+
+
+def describe_renderer(choice: RendererChoice) -> dict[str, str]:
+    """What drew the views and why."""
+    return {
+        "renderer": choice.renderer,
+        "device": choice.device,
+        "renderer_reason": choice.reason,
     }
 
 
@@ -74,6 +85,7 @@ def evaluation_record(
         "version": 1,
         "scene": subject.capture.name,
         **describe_package(scene),
+        **describe_renderer(evaluation.drawn_by),
         **quality,
         "codec_loss_db": loss,
         "bytes_total": total,
@@ -154,7 +166,10 @@ def evaluation_table(record: Mapping[str, Any]) -> str:
             "decode",
             f"{record['decode_fps']:.1f} fps to atlases, {record['luma_fps']:.1f} fps to planes",
         ),
-        ("render", f"{record['render_fps']:.1f} views/s"),
+        (
+            "render",
+            f"{record['render_fps']:.1f} views/s by {record['renderer']} on {record['device']}",
+        ),
     ]
     return aligned([row for row in rows if row[1] != UNKNOWN])
 

@@ -3,15 +3,17 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 from render.cameras import Camera
-from render.console import UsageError, run, say
+from render.console import UsageError, note, run, say
+from render.drawing import Renderer, SceneMarch
 from render.errors import OutputError
-from render.field import Field
-from render.fragment import render_view as draw
+from render.renderers import AUTO, DEVICES, MARCH, RENDERERS, open_renderer
 from render.scene import BakedScene, FeatureAtlas, open_scene
 from render.video import Picture8, make_folder, to_bytes, write_mp4, write_png
 from render.views import orbit_around, select_views
@@ -42,12 +44,13 @@ def render_view(argv: Sequence[str] | None = None) -> int:
     def work() -> None:
         scene = open_package_for_use(request.package)
         _check_frame(scene, request.frame)
-        if arguments.orbit:
-            _render_orbit(scene, request, arguments.pictures)
-        elif arguments.views is not None:
-            _render_views(scene, request, arguments.views)
-        else:
-            _render_one(scene, request, arguments.camera)
+        with closing(chosen_renderer(scene, arguments)) as renderer:
+            if arguments.orbit:
+                _render_orbit(scene, renderer, request, arguments.pictures)
+            elif arguments.views is not None:
+                _render_views(scene, renderer, request, arguments.views)
+            else:
+                _render_one(scene, renderer, request, arguments.camera)
 
     return run(work)
 
@@ -78,6 +81,35 @@ def prepare_folder(folder: Path) -> None:
         make_folder(folder)
     except OutputError as error:
         raise UsageError(str(error)) from error
+
+
+def add_renderer_words(parser: argparse.ArgumentParser) -> None:
+    """The words ``--renderer`` and ``--device``, as `chosen_renderer` reads them."""
+    parser.add_argument(
+        "--renderer",
+        choices=RENDERERS,
+        default=MARCH,
+        help="march (default), gl (OpenGL), or auto: the fastest here",
+    )
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        help="where the march runs; cpu unless given, and with --renderer auto the fastest here",
+    )
+
+
+def chosen_renderer(scene: BakedScene, arguments: argparse.Namespace) -> Renderer:
+    """The renderer that the words of `add_renderer_words` ask for; a free choice is told.
+
+    Raises:
+        UnsupportedConfig, BackendUnavailable, RenderError: if it cannot draw here.
+    """
+    name = arguments.renderer
+    device = arguments.device or ("cpu" if name == MARCH else AUTO)
+    renderer = open_renderer(scene, name, device)
+    if AUTO in {name, arguments.device}:
+        note(f"drawn by {renderer.describe()}")
+    return renderer
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,64 +154,71 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"pictures of the orbit, default {_ORBIT_PICTURES}",
     )
+    add_renderer_words(parser)
     return parser
 
 
-def _render_one(scene: BakedScene, request: _Request, camera_index: int) -> None:
+def _render_one(
+    scene: BakedScene, renderer: Renderer, request: _Request, camera_index: int
+) -> None:
     camera = _scaled(_camera(scene, camera_index), request)
     _check_suffix(request.out, ".png")
     prepare_folder(request.out.absolute().parent)
-    write_png(request.out, _picture(scene, request.frame or 0, camera))
+    write_png(request.out, to_bytes(renderer.render(request.frame or 0, camera).rgb))
     say(f"{request.out}")
 
 
-def _render_views(scene: BakedScene, request: _Request, which: str) -> None:
+def _render_views(scene: BakedScene, renderer: Renderer, request: _Request, which: str) -> None:
     """One PNG per frame and view; every group is decoded once."""
     test_views = scene.record.capture.test_views
     views = select_views(which, len(scene.cameras), test_views)
     cameras = {view: _scaled(scene.cameras[view], request) for view in views}
     prepare_folder(request.out)
     for atlas in _chosen_atlases(scene, request.frame):
-        field = scene.field(atlas)
+        frame = renderer.prepare(atlas)
         for view, camera in cameras.items():
             path = request.out / f"frame{atlas.frame_index:05d}_view{view:02d}.png"
-            write_png(path, to_bytes(draw(field, scene.appearance, camera).rgb))
+            write_png(path, to_bytes(renderer.draw(frame, camera).rgb))
             say(f"{path}")
 
 
-def _render_orbit(scene: BakedScene, request: _Request, count: int) -> None:
+def _render_orbit(scene: BakedScene, renderer: Renderer, request: _Request, count: int) -> None:
     _check_suffix(request.out, ".mp4")
     prepare_folder(request.out.absolute().parent)
     path = tuple(
         _scaled(camera, request)
         for camera in orbit_around(scene.record.grid.aabb, scene.cameras, count)
     )
-    write_mp4(request.out, orbit_pictures(scene, path, request.frame), scene.record.frame_rate)
+    pictures = orbit_pictures(scene, path, request.frame, renderer)
+    write_mp4(request.out, pictures, scene.record.frame_rate)
     say(f"{request.out}")
 
 
 def orbit_pictures(
-    scene: BakedScene, cameras: Sequence[Camera], frame: int | None = None
+    scene: BakedScene,
+    cameras: Sequence[Camera],
+    frame: int | None = None,
+    renderer: Renderer | None = None,
 ) -> Iterator[Picture8]:
     """One uint8 picture per camera while time runs and starts over; ``frame`` stops time."""
-    fields = _endless_fields(scene, frame)
-    for camera, field in zip(cameras, fields, strict=False):
-        yield to_bytes(draw(field, scene.appearance, camera).rgb)
-
-
-def _endless_fields(scene: BakedScene, frame: int | None) -> Iterator[Field]:
+    drawn = renderer or SceneMarch(scene)
+    frames: Iterator[Any] = map(drawn.prepare, _endless_atlases(scene, frame))
     if frame is not None:
-        yield from repeat(scene.field(scene.atlas(frame)))
+        frames = repeat(next(frames))
+    for camera, prepared in zip(cameras, frames, strict=False):
+        yield to_bytes(drawn.draw(prepared, camera).rgb)
+
+
+def _endless_atlases(scene: BakedScene, frame: int | None) -> Iterator[FeatureAtlas]:
+    if frame is not None:
+        yield scene.atlas(frame)
+        return
     while True:
-        yield from map(scene.field, scene.all_atlases())
+        yield from scene.all_atlases()
 
 
 def _chosen_atlases(scene: BakedScene, frame: int | None) -> Iterator[FeatureAtlas]:
     return scene.all_atlases() if frame is None else iter([scene.atlas(frame)])
-
-
-def _picture(scene: BakedScene, frame: int, camera: Camera) -> Picture8:
-    return to_bytes(scene.render(frame, camera).rgb)
 
 
 def _camera(scene: BakedScene, index: int) -> Camera:

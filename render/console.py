@@ -61,6 +61,12 @@ def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def note(text: str) -> None:
+    """Write one line about how the work is done, apart from its results."""
+    sys.stderr.write(f"note: {text}\n")
+    sys.stderr.flush()
+
+
 def warn(text: str) -> None:
     """Write one line that the user should know of, without stopping."""
     sys.stderr.write(f"warning: {text}\n")

@@ -29,6 +29,10 @@ class RendererChoice:
         return f"{self.renderer} on {self.device} ({self.reason})"
 
 
+MARCH_ON_CPU = RendererChoice("march", "cpu", "requested")
+"""What draws unless something else is asked for."""
+
+
 class Renderer(FrameRenderer, Protocol):
     """A `FrameRenderer` that says what it is and can find its frames itself."""
 
@@ -40,7 +44,7 @@ class Renderer(FrameRenderer, Protocol):
         """One view of one frame; the latest frame is kept for further views."""
         ...
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Give back what is held on a device; nothing can be drawn afterwards."""
         ...
 
@@ -68,6 +72,6 @@ class SceneMarch(MarchRenderer):
             self._latest = frame_index, self.prepare(self._found.atlas(frame_index))
         return self.draw(self._latest[1], camera)
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Forget the latest frame."""
         self._latest = None

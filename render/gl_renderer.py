@@ -82,7 +82,7 @@ class GlRenderer:
             self._pack = gl.program(sources.vertex, sources.pack)
             self._march = gl.program(sources.vertex, sources.march)
         except Exception:
-            gl.release()
+            gl.close()
             raise
         self._shown: GlFrame | None = None
         self._rendered: GlFrame | None = None
@@ -192,15 +192,15 @@ class GlRenderer:
             raise SceneError("there is no atlas yet; call set_group first")
         return self._gl.read(self._atlas)
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Close the context and free everything in it."""
-        self._gl.release()
+        self._gl.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.release()
+        self.close()
 
     def _tables_of(self, group: Group) -> GroupTextures:
         """The tables of a group; the latest are kept."""

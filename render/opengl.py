@@ -57,7 +57,7 @@ class Program:
 
 
 class Gl:
-    """An open context; close it with `release` or a ``with`` block."""
+    """An open context; close it with `close` or a ``with`` block."""
 
     def __init__(self, context: Any) -> None:  # noqa: ANN401 -- the library has no types
         self._context = context
@@ -181,7 +181,7 @@ class Gl:
                 if thing is not None:
                     thing.handle.release()
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Close the context with everything in it; closing twice is allowed."""
         context, self._context = self._context, None
         if context is not None:
@@ -191,7 +191,7 @@ class Gl:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.release()
+        self.close()
 
     def _make(self, kind: str, array: AnyArray, components: int) -> Texture:
         """A texture whose size is the array's shape backwards, components left out."""
@@ -245,7 +245,7 @@ def open_gl() -> Gl:
 def gl_absence() -> str | None:
     """Why OpenGL cannot be used here, or None if it can; asked once per process."""
     try:
-        open_gl().release()
+        open_gl().close()
     except BackendUnavailable as error:
         return str(error)
     return None

@@ -67,7 +67,7 @@ def march_absence(device: str) -> str | None:
 
 
 def open_renderer(scene: BakedScene, renderer: str = AUTO, device: str = AUTO) -> Renderer:
-    """The renderer for a scene; ``release`` it when done.
+    """The renderer for a scene; ``close`` it when done.
 
     Raises:
         UnsupportedConfig: if there is no such renderer or device, or they exclude each other.
