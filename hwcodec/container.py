@@ -103,6 +103,22 @@ class Package:
         _check_stream(bitstream, record, f"{self.path}/{file_name}")
         return bitstream
 
+    def file(self, name: str) -> bytes:
+        """Any file of the package as it is stored, checked like its blob, stream or manifest.
+
+        Raises:
+            ContainerError: if the package has no such file, or it is missing or damaged on disk.
+        """
+        if name == manifests.NAME:
+            return self._manifest_bytes
+        records = {manifests.blob_file(blob): rec for blob, rec in self._manifest["blobs"].items()}
+        records |= {manifests.stream_file(rec["name"]): rec for rec in self._manifest["streams"]}
+        if name not in records:
+            raise ContainerError(
+                f"package {self.path} has no file {name!r}, expected one of {sorted(records)}"
+            )
+        return self._checked(name, records[name])
+
     def sizes(self) -> dict[str, int]:
         """Bytes of every file the package needs, by its name inside the package."""
         records = {manifests.NAME: len(self._manifest_bytes)}

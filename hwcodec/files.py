@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -91,21 +91,44 @@ def write_files(path: Path, files: Mapping[str, bytes], *, overwrite: bool) -> N
         ContainerError: if something is in the way or the disk refuses; nothing is left behind.
     """
     _check_target(path, overwrite=overwrite)
-    fresh = path.with_name(f".{path.name}.new-{secrets.token_hex(4)}")
+    fresh = _fresh_path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ARCHIVE_SUFFIX:
+            path.parent.mkdir(parents=True, exist_ok=True)
             _write_archive(fresh, files)
             fresh.replace(path)
+            _sync(path.parent)
         else:
-            _write_folder(fresh, files)
-            _swap(fresh, path)
-        _sync(path.parent)
+            with staged_folder(path) as folder:
+                _write_folder(folder, files)
     except OSError as error:
         raise ContainerError(
             f"package {path} cannot be written: {error.strerror or error}; free some space or "
             "choose another folder, what was there before is untouched"
         ) from error
+    finally:
+        _remove(fresh)
+
+
+@contextlib.contextmanager
+def staged_folder(path: Path) -> Iterator[Path]:
+    """A new, hidden folder beside ``path`` that takes its place when the block ends well.
+
+    Folders above it are made. What was at ``path`` stays as it is until then, and for good if the
+    block raises.
+
+    Raises:
+        OSError: if the disk refuses; nothing is left behind then.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = _fresh_path(path)
+    try:
+        fresh.mkdir()
+        yield fresh
+        for folder in [*(entry for entry in fresh.rglob("*") if entry.is_dir()), fresh]:
+            _sync(folder)
+        _swap(fresh, path)
+        _sync(path.parent)
     finally:
         _remove(fresh)
 
@@ -148,15 +171,16 @@ def _check_target(path: Path, *, overwrite: bool) -> None:
         )
 
 
+def _fresh_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new-{secrets.token_hex(4)}")
+
+
 def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    folder.mkdir()
     for name, data in files.items():
         place = folder / name
         place.parent.mkdir(exist_ok=True)
         with place.open("xb") as file:
             _write_all(file, data)
-    for inner in [*(entry for entry in folder.iterdir() if entry.is_dir()), folder]:
-        _sync(inner)
 
 
 def _write_archive(path: Path, files: Mapping[str, bytes]) -> None:
