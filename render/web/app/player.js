@@ -63,6 +63,7 @@ export class Player extends EventTarget {
       build: engine.buildGroup,
       playable,
       onSwitch: () => this.announce(),
+      onFailure: (error, rung, instead) => this.tellRung(error, rung, instead),
     });
     this.rungs.loop = this.options.loop;
     this.transport = new Transport(this.source(), {
@@ -239,11 +240,16 @@ export class Player extends EventTarget {
     const { scene, rungs } = this;
     const kind = messages.kindOf(error);
     if (kind === "unsupported" && where.rung >= 0 && scene && rungs?.exclude(where.rung)) {
-      const taken = scene.rungs[rungs.wanted(where.frame)].name;
-      this.tell(messages.rungFailed(error, scene.rungs[where.rung].name, taken));
+      this.tellRung(error, where.rung, rungs.wanted(where.frame));
       return "retry";
     }
     return this.leaveOut(error, where);
+  }
+
+  /** @param {any} error @param {number} left @param {number} taken */
+  tellRung(error, left, taken) {
+    const { rungs } = this.scene;
+    this.tell(messages.rungFailed(error, rungs[left].name, rungs[taken].name));
   }
 
   /** @param {any} error @param {{next: number | null, group: number}} where */

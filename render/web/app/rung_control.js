@@ -1,6 +1,7 @@
 // Which rung plays: by hand or by the measured network, only between groups.
 
 import { upcoming } from "./buffer_plan.js";
+import { mayPass } from "./messages.js";
 import { ThroughputMeter, chooseRung } from "./rung_choice.js";
 import { GroupStore } from "./group_store.js";
 
@@ -11,13 +12,15 @@ export class RungControl {
   /**
    * @param {any} scene of the engine
    * @param {{build: (pkg: any, group: number, data: any) => Promise<any>, playable: boolean[],
-   *   onSwitch: (rung: number) => void}} options
+   *   onSwitch: (rung: number) => void,
+   *   onFailure: (error: any, rung: number, instead: number) => void}} options
    */
-  constructor(scene, { build, playable, onSwitch }) {
+  constructor(scene, { build, playable, onSwitch, onFailure }) {
     this.scene = scene;
     this.build = build;
     this.playable = [...playable];
     this.onSwitch = onSwitch;
+    this.onFailure = onFailure;
     this.meter = new ThroughputMeter();
     /** @type {Map<number, GroupStore>} */
     this.stores = new Map();
@@ -138,7 +141,7 @@ export class RungControl {
   }
 
   /**
-   * A rung that opens: the wanted one, or the one that plays if the wanted one fails to open.
+   * A rung that opens: the wanted one, or another one where that fails for good.
    *
    * @param {number} wanted
    * @returns {Promise<number>}
@@ -148,10 +151,13 @@ export class RungControl {
       await this.storeOf(wanted);
       return wanted;
     } catch (error) {
-      const here = this.current;
-      if (here === null || here === wanted || this.control.signal.aborted) throw error;
-      this.exclude(wanted);
-      return here;
+      const stays = this.current !== null && this.current !== wanted && this.hand === null;
+      if (mayPass(error) && stays) return /** @type {number} */ (this.current);
+      // A lost connection is waited for; a rung that is missing or damaged is left for another.
+      if (this.control.signal.aborted || mayPass(error) || !this.exclude(wanted)) throw error;
+      const next = this.current ?? this.wanted(0);
+      this.onFailure(error, wanted, next);
+      return this.settle(next);
     }
   }
 
