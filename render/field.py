@@ -1,6 +1,6 @@
 """What rays march through: the geometry of a group and the texel values of one frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -38,12 +38,24 @@ class FieldGeometry:
     cells: NDArray[np.int32]
     corners: NDArray[np.int32]
     texel_count: int
+    _copies: dict[torch.device, tuple[Tensor, Tensor]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
-    def to_grid(self, rays: Rays) -> Rays:
-        """The same rays in grid units (voxels from vertex 0, 0, 0), contiguous on the CPU."""
-        origin = torch.from_numpy(self.grid.origin)
-        origins = (rays.origins.cpu().double() - origin) / self.grid.voxel_size
-        return Rays(origins.float().contiguous(), rays.directions.cpu().float().contiguous())
+    def to_grid(self, rays: Rays, device: torch.device | str = "cpu") -> Rays:
+        """The same rays in grid units (voxels from vertex 0, 0, 0), contiguous on ``device``."""
+        origin = torch.from_numpy(self.grid.origin).to(device)
+        origins = (rays.origins.to(device).double() - origin) / self.grid.voxel_size
+        directions = rays.directions.to(device).float()
+        return Rays(origins.float().contiguous(), directions.contiguous())
+
+    def tables(self, device: torch.device | str) -> tuple[Tensor, Tensor]:
+        """``cells`` and ``corners`` as int32 tensors on a device, copied there once."""
+        key = torch.device(device)
+        if key not in self._copies:
+            arrays = torch.from_numpy(self.cells), torch.from_numpy(self.corners)
+            self._copies[key] = arrays[0].to(key), arrays[1].to(key)
+        return self._copies[key]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,8 @@
 """Rays through a field: accumulated features and transmittance, differentiable.
 
-`march` is the fast path (compiled kernels, CPU); `march_reference` is the plain statement of the
-same mathematics in torch, used by the tests and by readers. Both visit the same sample lattice:
+`march` is the fast path: compiled kernels on the processor, or on the CUDA device that holds the
+field's tensors. `march_reference` is the plain statement of the same mathematics in torch, used by
+the tests and by readers. Both visit the same sample lattice:
 sample i of a ray sits at ``entry + (i + 0.5) * step``.
 
     density d, features f   trilinear over the eight mapped corners of the sample's cell
@@ -11,6 +12,8 @@ sample i of a ray sits at ``entry + (i + 0.5) * step``.
 """
 
 from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -29,8 +32,9 @@ from render.march_types import (
     RayResults,
 )
 
-# How many gradient buffers the backward pass fills in parallel; part of the result's definition
-# (floating-point sums depend on it), so it is a constant and not the thread count.
+# How many gradient buffers the backward pass fills in parallel on the processor; part of the
+# result's definition (floating-point sums depend on it), so it is a constant and not the thread
+# count.
 SLAB_COUNT = 2
 
 
@@ -48,12 +52,12 @@ class MarchResult:
 
 
 def march(field: Field, rays: Rays) -> MarchResult:
-    """March world-space rays through a field with the compiled kernels.
+    """March world-space rays through a field with the compiled kernels, where the field lies.
 
     Differentiable with respect to the field's density and features; the gradient of the empty
     texel is returned too and means nothing.
     """
-    grid_rays = field.geometry.to_grid(rays)
+    grid_rays = field.geometry.to_grid(rays, field.density.device)
     features, transmittance, distance = _March.apply(  # type: ignore[no-untyped-call]
         field.density, field.features, field, grid_rays
     )
@@ -75,7 +79,12 @@ def field_arrays(field: Field) -> FieldArrays:
 def march_forward(field: Field, grid_rays: Rays) -> MarchResult:
     """The forward pass alone, on rays already in grid units; not differentiable."""
     count, channels = len(grid_rays), field.features.shape[1]
-    result = MarchResult(torch.empty(count, channels), torch.empty(count), torch.empty(count))
+    empty = partial(torch.empty, device=field.density.device)
+    result = MarchResult(empty(count, channels), empty(count), empty(count))
+    if on_device := _device_kernels(field):
+        into = result.features, result.transmittance, result.distance
+        on_device.march_forward(field, grid_rays, into)
+        return result
     kernels.march_forward(
         ray_arrays(grid_rays),
         field_arrays(field),
@@ -91,7 +100,7 @@ class GradientSlabs:
     """Gradient buffers of a field, one per slab of rays: float32, zero before the first backward.
 
     ``density`` is (slabs, texels + 1) and ``features`` (slabs, texels + 1, channels). The gradient
-    is their sum in slab order.
+    is their sum in slab order. On a device there is one slab, which all rays add to at once.
     """
 
     density: Tensor
@@ -100,9 +109,11 @@ class GradientSlabs:
 
 def zero_gradients(field: Field) -> GradientSlabs:
     """Fresh gradient buffers for a field."""
+    device = field.density.device
+    count = SLAB_COUNT if device.type == "cpu" else 1
     return GradientSlabs(
-        torch.zeros(SLAB_COUNT, *field.density.shape),
-        torch.zeros(SLAB_COUNT, *field.features.shape),
+        torch.zeros(count, *field.density.shape, device=device),
+        torch.zeros(count, *field.features.shape, device=device),
     )
 
 
@@ -118,6 +129,11 @@ def march_backward(
     ``gradients`` are the loss gradients with respect to the result's features and transmittance.
     """
     d_features, d_transmittance = gradients
+    if on_device := _device_kernels(field):
+        outputs = result.features, result.transmittance
+        slabs = into.density[0], into.features[0]
+        on_device.march_backward(field, grid_rays, (*outputs, *gradients), slabs)
+        return
     given = RayGradients(
         result.features.detach().numpy(),
         result.transmittance.detach().numpy(),
@@ -136,6 +152,11 @@ def march_backward(
 
 def texel_weights(field: Field, grid_rays: Rays) -> tuple[Tensor, Tensor]:
     """The largest weight any ray gives each texel (texel_count,), and each ray's transmittance."""
+    if on_device := _device_kernels(field):
+        largest = torch.zeros_like(field.density)
+        transmittance = torch.empty(len(grid_rays), device=field.density.device)
+        on_device.texel_weights(field, grid_rays, transmittance, largest)
+        return largest[:-1], transmittance
     largest = torch.zeros(SLAB_COUNT, *field.density.shape)
     transmittance = torch.empty(len(grid_rays))
     kernels.march_weights(
@@ -146,6 +167,18 @@ def texel_weights(field: Field, grid_rays: Rays) -> tuple[Tensor, Tensor]:
         largest.numpy(),
     )
     return largest.amax(0)[:-1], transmittance
+
+
+def _device_kernels(field: Field) -> ModuleType | None:
+    """The kernels for the device that a field lies on, or None for the processor's own.
+
+    They are imported when first needed, as they bring numba's CUDA part along.
+    """
+    if field.density.device.type == "cpu":
+        return None
+    import render.march_cuda as on_device
+
+    return on_device
 
 
 class _March(torch.autograd.Function):
@@ -187,9 +220,10 @@ def march_reference(field: Field, rays: Rays) -> MarchResult:
     Slow and memory-hungry by design. It leaves out what the definition leaves out: samples in
     inactive cells or of less than ``MIN_ALPHA``, and everything behind ``MIN_TRANSMITTANCE``.
     """
-    grid_rays = field.geometry.to_grid(rays)
+    device = field.density.device
+    grid_rays = field.geometry.to_grid(rays, device)
     entry, count = _lattice(grid_rays, field)
-    index = torch.arange(int(count.max()) if len(count) else 0)
+    index = torch.arange(int(count.max()) if len(count) else 0, device=device)
     distances = entry[:, None] + (index + 0.5) * field.step
     positions = grid_rays.origins[:, None] + distances[..., None] * grid_rays.directions[:, None]
     base, cell = _cells(field, positions)
@@ -214,7 +248,8 @@ def _transmittance(alpha: Tensor) -> Tensor:
 
 def _lattice(rays: Rays, field: Field) -> tuple[Tensor, Tensor]:
     """Entry distance (rays,) into the grid and the number of samples (rays,) until the exit."""
-    size = torch.tensor(field.geometry.cells.shape, dtype=torch.float32)
+    shape, device = field.geometry.cells.shape, field.density.device
+    size = torch.tensor(shape, dtype=torch.float32, device=device)
     a, b = (0 - rays.origins) / rays.directions, (size - rays.origins) / rays.directions
     near = torch.minimum(a, b).nan_to_num(nan=-torch.inf).amax(1).clamp_min(0)
     far = torch.maximum(a, b).nan_to_num(nan=torch.inf).amin(1)
@@ -226,14 +261,16 @@ def _lattice(rays: Rays, field: Field) -> tuple[Tensor, Tensor]:
 
 def _cells(field: Field, positions: Tensor) -> tuple[Tensor, Tensor]:
     """Integer cells (..., 3) of grid positions, and their numbers, negative if inactive."""
-    table = torch.from_numpy(field.geometry.cells)
-    base = positions.floor().long().clamp_min(0).minimum(torch.tensor(table.shape) - 1)
+    table, _ = field.geometry.tables(field.density.device)
+    last = torch.tensor(table.shape, device=table.device) - 1
+    base = positions.floor().long().clamp_min(0).minimum(last)
     return base, table[base.unbind(-1)]
 
 
 def _interpolate(field: Field, cell: Tensor, fraction: Tensor) -> tuple[Tensor, Tensor]:
     """Trilinear density (n,) and features (n, channels) at fractions (n, 3) of active cells."""
-    corners = torch.from_numpy(field.geometry.corners).long()[cell.long()]
+    _, table = field.geometry.tables(field.density.device)
+    corners = table[cell.long()].long()
     x, y, z = (torch.stack([1 - f, f], -1) for f in fraction.unbind(-1))
     weights = (x[:, :, None, None] * y[:, None, :, None] * z[:, None, None, :]).flatten(1)
     density = (weights * field.density[corners]).sum(1)

@@ -2,7 +2,9 @@
 
 One ray is one loop and nothing is materialized per sample. `render.march` holds the plain twin that
 states the same mathematics in torch. The device functions below are written on scalars and tuples
-only, so that the same bodies can be compiled for CUDA threads.
+only, and `render.march_cuda` compiles the same bodies for CUDA threads. What differs between the
+two goes through five small functions: `channel_count`, `blend_channel`, `add`, `add_to_channel` and
+`raise_to`; here they read and write plainly.
 
 Determinism: rays are split into a fixed number of slabs (the first axis of the gradient buffers).
 One thread walks a slab in ray order and scatters into that slab's buffer; whoever consumes the
@@ -16,6 +18,7 @@ import numba
 import numpy as np
 
 from render.compiled import device, kernel
+from render.lattice import enter, next_sample
 from render.march_types import (
     MAX_DENSITY,
     MIN_ALPHA,
@@ -31,75 +34,32 @@ from render.march_types import (
     Weights,
 )
 
-_ZERO, _HALF, _ONE, _FAR = np.float32(0), np.float32(0.5), np.float32(1), np.float32(1e30)
+_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
 
 @device
-def _slab(
-    near: np.float32,
-    far: np.float32,
-    origin: np.float32,
-    direction: np.float32,
-    size: np.float32,
-) -> tuple[np.float32, np.float32]:
-    """Clips [near, far] to one axis of the box [0, size]."""
-    if direction == _ZERO:
-        if origin < _ZERO or origin > size:
-            return _ONE, _ZERO
-        return near, far
-    a = (_ZERO - origin) / direction
-    b = (size - origin) / direction
-    return max(near, min(a, b)), min(far, max(a, b))
+def channel_count(field: FieldArrays) -> int:
+    """Feature channels, a multiple of four."""
+    channels: int = field.features.shape[1]
+    return channels
 
 
 @device
-def _enter(rays: RayArrays, index: int, cells: IntArray, step: np.float32) -> MarchedRay:
-    """The ray with its sample lattice: sample i sits at start + (i + 0.5) step."""
-    ox, oy, oz = rays.origins[index, 0], rays.origins[index, 1], rays.origins[index, 2]
-    dx, dy, dz = rays.directions[index, 0], rays.directions[index, 1], rays.directions[index, 2]
-    near, far = _slab(_ZERO, _FAR, ox, dx, np.float32(cells.shape[0]))
-    near, far = _slab(near, far, oy, dy, np.float32(cells.shape[1]))
-    near, far = _slab(near, far, oz, dz, np.float32(cells.shape[2]))
-    count = math.floor((far - near) / step) if far > near else 0
-    return MarchedRay(ox, oy, oz, dx, dy, dz, near, step, count)
+def add(into: FloatArray, row: int, value: np.float32) -> None:
+    """Adds to one number that other rays may add to."""
+    into[row] += value
 
 
 @device
-def _leave(cell: int, radius: int, origin: np.float32, direction: np.float32) -> np.float32:
-    """Where the ray leaves [cell - radius, cell + 1 + radius] along one axis."""
-    if direction > _ZERO:
-        return (np.float32(cell + 1 + radius) - origin) / direction
-    if direction < _ZERO:
-        return (np.float32(cell - radius) - origin) / direction
-    return _FAR
+def add_to_channel(into: FloatArray, row: int, c: int, value: np.float32) -> None:
+    """Adds to one channel of a texel, likewise."""
+    into[row, c] += value
 
 
 @device
-def _cell(coordinate: np.float32, count: int) -> int:
-    """The cell of a coordinate; the clamp absorbs rounding at the box faces."""
-    return min(max(math.floor(coordinate), 0), count - 1)
-
-
-@device
-def _next_sample(
-    ray: MarchedRay, index: int, cells: IntArray
-) -> tuple[int, np.int32, np.float32, np.float32, np.float32]:
-    """The first sample at or after ``index`` in an active cell: its index, cell and position in it.
-
-    Jumps over the cube of empty cells that the stored distance promises, always onto the lattice.
-    """
-    while index < ray.sample_count:
-        t = ray.start + (np.float32(index) + _HALF) * ray.step
-        px, py, pz = ray.ox + t * ray.dx, ray.oy + t * ray.dy, ray.oz + t * ray.dz
-        x, y, z = _cell(px, cells.shape[0]), _cell(py, cells.shape[1]), _cell(pz, cells.shape[2])
-        cell = cells[x, y, z]
-        if cell >= 0:
-            return index, cell, px - np.float32(x), py - np.float32(y), pz - np.float32(z)
-        radius = -cell - 1
-        leave = min(_leave(x, radius, ray.ox, ray.dx), _leave(y, radius, ray.oy, ray.dy))
-        leave = min(leave, _leave(z, radius, ray.oz, ray.dz))
-        index = max(index + 1, math.ceil((leave - ray.start) / ray.step - _HALF))
-    return ray.sample_count, np.int32(0), _ZERO, _ZERO, _ZERO
+def raise_to(into: FloatArray, row: int, value: np.float32) -> None:
+    """Keeps the larger one, likewise."""
+    into[row] = max(into[row], value)
 
 
 @device
@@ -119,7 +79,7 @@ def _blend(density: FloatArray, k: Corners, w: Weights) -> np.float32:
 
 
 @device
-def _blend_channel(features: FloatArray, k: Corners, w: Weights, c: int) -> np.float32:
+def blend_channel(features: FloatArray, k: Corners, w: Weights, c: int) -> np.float32:
     """Trilinear value of one feature channel."""
     a = w[0] * features[k[0], c] + w[1] * features[k[1], c]
     b = w[2] * features[k[2], c] + w[3] * features[k[3], c]
@@ -144,13 +104,13 @@ def _pass_through(density: np.float32, step: np.float32) -> tuple[np.float32, np
 
 
 @device
-def _march_ray(
+def march_ray(
     ray: MarchedRay, field: FieldArrays, into: FloatArray
 ) -> tuple[np.float32, np.float32]:
     """Adds one ray's weighted features to ``into``; returns transmittance and weighted distance."""
     left, distance, index = _ONE, _ZERO, 0
     while True:
-        index, cell, x, y, z = _next_sample(ray, index, field.cells)
+        index, cell, x, y, z = next_sample(ray, index, field.cells)
         if index >= ray.sample_count or left < MIN_TRANSMITTANCE:
             return left, distance
         k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
@@ -160,11 +120,11 @@ def _march_ray(
             continue
         weight = left * (_ONE - through)
         distance += weight * (ray.start + (np.float32(index) - _HALF) * ray.step)
-        for c in range(0, field.features.shape[1], 4):
-            f0 = _blend_channel(field.features, k, w, c)
-            f1 = _blend_channel(field.features, k, w, c + 1)
-            f2 = _blend_channel(field.features, k, w, c + 2)
-            f3 = _blend_channel(field.features, k, w, c + 3)
+        for c in range(0, channel_count(field), 4):
+            f0 = blend_channel(field.features, k, w, c)
+            f1 = blend_channel(field.features, k, w, c + 1)
+            f2 = blend_channel(field.features, k, w, c + 2)
+            f3 = blend_channel(field.features, k, w, c + 3)
             into[c] += weight * f0
             into[c + 1] += weight * f1
             into[c + 2] += weight * f2
@@ -185,8 +145,8 @@ def march_forward(
         total = np.empty(channels, np.float32)
         for r in range(slab * ray_count // slab_count, (slab + 1) * ray_count // slab_count):
             total[:] = _ZERO
-            ray = _enter(rays, r, field.cells, step)
-            transmittance[r], distance[r] = _march_ray(ray, field, total)
+            ray = enter(rays, r, field.cells, step)
+            transmittance[r], distance[r] = march_ray(ray, field, total)
             for c in range(channels):
                 features[r, c] = total[c]
 
@@ -201,26 +161,26 @@ def _scatter(
     into: FloatArray,
 ) -> None:
     """Adds scale * gradient, spread over the eight corners, to ``into``."""
-    for c in range(0, field.features.shape[1], 4):
+    for c in range(0, channel_count(field), 4):
         g0, g1 = scale * gradient[c], scale * gradient[c + 1]
         g2, g3 = scale * gradient[c + 2], scale * gradient[c + 3]
         for corner in range(8):
             row, weight = k[corner], w[corner]
-            into[row, c] += weight * g0
-            into[row, c + 1] += weight * g1
-            into[row, c + 2] += weight * g2
-            into[row, c + 3] += weight * g3
+            add_to_channel(into, row, c, weight * g0)
+            add_to_channel(into, row, c + 1, weight * g1)
+            add_to_channel(into, row, c + 2, weight * g2)
+            add_to_channel(into, row, c + 3, weight * g3)
 
 
 @device
-def _dot(features: FloatArray, k: Corners, w: Weights, gradient: FloatArray) -> np.float32:
+def _dot(field: FieldArrays, k: Corners, w: Weights, gradient: FloatArray) -> np.float32:
     """Inner product of the interpolated features with a gradient."""
     total = _ZERO
-    for c in range(0, features.shape[1], 4):
-        f0 = _blend_channel(features, k, w, c)
-        f1 = _blend_channel(features, k, w, c + 1)
-        f2 = _blend_channel(features, k, w, c + 2)
-        f3 = _blend_channel(features, k, w, c + 3)
+    for c in range(0, channel_count(field), 4):
+        f0 = blend_channel(field.features, k, w, c)
+        f1 = blend_channel(field.features, k, w, c + 1)
+        f2 = blend_channel(field.features, k, w, c + 2)
+        f3 = blend_channel(field.features, k, w, c + 3)
         total += (
             f0 * gradient[c] + f1 * gradient[c + 1] + f2 * gradient[c + 2] + f3 * gradient[c + 3]
         )
@@ -228,7 +188,7 @@ def _dot(features: FloatArray, k: Corners, w: Weights, gradient: FloatArray) -> 
 
 
 @device
-def _march_back(
+def march_back(
     ray: MarchedRay,
     field: FieldArrays,
     gradient: FloatArray,
@@ -243,7 +203,7 @@ def _march_back(
     """
     left, behind, index = _ONE, total, 0
     while True:
-        index, cell, x, y, z = _next_sample(ray, index, field.cells)
+        index, cell, x, y, z = next_sample(ray, index, field.cells)
         if index >= ray.sample_count or left < MIN_TRANSMITTANCE:
             return
         k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
@@ -252,11 +212,11 @@ def _march_back(
         if _ONE - through < MIN_ALPHA:
             continue
         weight = left * (_ONE - through)
-        dot = _dot(field.features, k, w, gradient)
+        dot = _dot(field, k, w, gradient)
         behind -= weight * dot
         scale = (left * dot * through - behind) * ray.step * slope
         for corner in range(8):
-            d_density[k[corner]] += w[corner] * scale
+            add(d_density, k[corner], w[corner] * scale)
         _scatter(field, k, w, weight, gradient, d_features)
         left *= through
 
@@ -277,17 +237,17 @@ def march_backward(
             total = given.d_transmittance[r] * given.transmittance[r]
             for c in range(given.features.shape[1]):
                 total += given.d_features[r, c] * given.features[r, c]
-            ray = _enter(rays, r, field.cells, step)
+            ray = enter(rays, r, field.cells, step)
             gradient = given.d_features[r]
-            _march_back(ray, field, gradient, total, d_density[slab], d_features[slab])
+            march_back(ray, field, gradient, total, d_density[slab], d_features[slab])
 
 
 @device
-def _weigh_ray(ray: MarchedRay, field: FieldArrays, into: FloatArray) -> np.float32:
+def weigh_ray(ray: MarchedRay, field: FieldArrays, into: FloatArray) -> np.float32:
     """Raises ``into`` to the largest weight that this ray gives each texel."""
     left, index = _ONE, 0
     while True:
-        index, cell, x, y, z = _next_sample(ray, index, field.cells)
+        index, cell, x, y, z = next_sample(ray, index, field.cells)
         if index >= ray.sample_count or left < MIN_TRANSMITTANCE:
             return left
         k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
@@ -295,7 +255,7 @@ def _weigh_ray(ray: MarchedRay, field: FieldArrays, into: FloatArray) -> np.floa
         index += 1
         weight = left * (_ONE - through)
         for corner in range(8):
-            into[k[corner]] = max(into[k[corner]], weight * w[corner])
+            raise_to(into, k[corner], weight * w[corner])
         left *= through
 
 
@@ -311,5 +271,5 @@ def march_weights(
     ray_count, slab_count = rays.origins.shape[0], largest.shape[0]
     for slab in numba.prange(slab_count):
         for r in range(slab * ray_count // slab_count, (slab + 1) * ray_count // slab_count):
-            ray = _enter(rays, r, field.cells, step)
-            transmittance[r] = _weigh_ray(ray, field, largest[slab])
+            ray = enter(rays, r, field.cells, step)
+            transmittance[r] = weigh_ray(ray, field, largest[slab])
