@@ -54,7 +54,7 @@ export async function* playPictures(work, pool, signal) {
       if (shown >= last) return;
       // After a rest the element has run ahead of what was taken; it goes back.
       if (player.isStarted && player.element.paused) await player.seek(shown + 1);
-      player.play();
+      else player.play();
     }
   } finally {
     player.close();
@@ -154,6 +154,7 @@ class ElementPlayer {
 
   /** @param {number} picture shows this one, paused */
   async seek(picture) {
+    this.isStarted = false;
     this.shown = null;
     this.element.currentTime = (picture + 0.5) / this.framesPerSecond;
     await this.until(() => !this.element.seeking, "found the frame");

@@ -203,16 +203,23 @@ def run(page: "Page") -> Run:
     """
 
     def call(body: str, *, patience_ms: int = PATIENCE_MS, **given: object) -> Any:  # noqa: ANN401 -- JSON or array
-        plain = {key: _to_page(value) for key, value in given.items()}
-        answer = page.evaluate(PRELUDE, {"body": body, "given": plain, "patience": patience_ms})
-        if "error" in answer:
-            raise EngineError(answer["error"])
-        result = answer.get("result")
-        if isinstance(result, dict) and "base64" not in result:
-            return {key: _from_page(value) for key, value in result.items()}
-        return _from_page(result)
+        return call_page(page, body, given, patience_ms)
 
     return call
+
+
+def call_page(
+    page: "Page", body: str, given: Mapping[str, object], patience_ms: int = PATIENCE_MS
+) -> Any:  # noqa: ANN401 -- JSON or array
+    """As the fixture ``run``, in another page."""
+    plain = {key: _to_page(value) for key, value in given.items()}
+    answer = page.evaluate(PRELUDE, {"body": body, "given": plain, "patience": patience_ms})
+    if "error" in answer:
+        raise EngineError(answer["error"])
+    result = answer.get("result")
+    if isinstance(result, dict) and "base64" not in result:
+        return {key: _from_page(value) for key, value in result.items()}
+    return _from_page(result)
 
 
 def _to_page(value: object) -> object:

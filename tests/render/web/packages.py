@@ -11,6 +11,7 @@ from hwcodec import (
     PROFILES,
     YUV420P8,
     YUV420P10,
+    CodeRange,
     ConstantQp,
     EncoderSettings,
     GopStructure,
@@ -25,6 +26,7 @@ from hwcodec import (
     encode,
     write_package,
 )
+from hwcodec.marks import PictureMarks
 from render.cameras import Lens, orbit
 from render.geometry import Aabb
 from render.mapping import MappingTable, build_mapping
@@ -81,8 +83,21 @@ def moving_package(folder: Path, kind: Kind) -> Path:
         profile=kind.profile,
         capture=CaptureRecord("moving", 1.0, ":", ()),
     )
-    write_package(folder, PackageContent(record.to_json(), blobs, streams))
+    scene = record.to_json()
+    for group, written in zip(groups, scene["groups"], strict=True):
+        marks = marks_of(group)
+        written |= {"marks": marks.to_json()} if marks else {}
+    write_package(folder, PackageContent(scene, blobs, streams))
     return folder
+
+
+def marks_of(group: Group) -> PictureMarks | None:
+    """Marks of pictures that any browser has to read, which are those of 8 bits."""
+    quantizer = group.quantizer
+    if quantizer.bit_depth > 8:
+        return None
+    codes = CodeRange(quantizer.bit_depth, quantizer.lowest_code, quantizer.highest_code)
+    return PictureMarks.plan(group.layout, codes)
 
 
 def _ball(shape: tuple[int, int, int], index: int) -> np.ndarray:
@@ -101,6 +116,9 @@ def _stream(kind: Kind, group: Group, mapping: MappingTable) -> StreamContent:
     for pts in range(group.frame_count):
         image = mapping.to_image(_texels(mapping, group.first_frame + pts))
         luma = group.layout.pack(group.quantizer.quantize(image))
+        marks = marks_of(group)
+        if marks:
+            luma = marks.apply(luma, group.first_frame + pts)
         pictures.append(Picture((luma,), format_, pts))
     settings = EncoderSettings(
         choice.encoder,
