@@ -185,4 +185,5 @@ def _seconds(stream: dict[str, Any]) -> float:
 
 
 def _bits_per_second(stream: dict[str, Any]) -> int:
-    return int(round(8 * stream["bytes"] / _seconds(stream)))
+    rate: float = 8 * stream["bytes"] / _seconds(stream)
+    return round(rate)

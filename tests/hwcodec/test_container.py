@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hwcodec
 from hwcodec import (
     GRAY8,
     Bitstream,
@@ -148,6 +149,16 @@ def test_sizes_are_those_on_disk(tmp_path: Path) -> None:
     assert set(on_disk) == {
         "manifest.json", "blobs/table", "blobs/empty", "streams/one.mp4", "streams/two.mp4",
     }  # fmt: skip
+
+
+def test_every_file_can_be_taken_as_it_is_stored(package_path: Path) -> None:
+    write_package(package_path, content())
+    package = open_package(package_path)
+    assert {name: len(package.file(name)) for name in package.sizes()} == package.sizes()
+    assert package.file("blobs/table") == b"1234567890"
+    for name in ("blobs/../manifest.json", "blobs/none", "table"):
+        with pytest.raises(hwcodec.ContainerError, match="has no file"):
+            package.file(name)
 
 
 def test_a_single_file_is_stored_so_that_ranges_of_it_can_be_fetched(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hwcodec import ContainerError, files, replace_file
-from hwcodec.files import open_files, write_files
+from hwcodec.files import open_files, staged_folder, write_files
 
 SMALL = {"manifest.json": b"{}", "blobs/a": b"12", "streams/b.mp4": b"345"}
 
@@ -197,3 +197,32 @@ def test_sizes_count_the_bytes_on_disk(target: Path) -> None:
     write_files(target, SMALL, overwrite=False)
     expected = 7 if target.is_dir() else target.stat().st_size
     assert open_files(target).size_bytes() == expected
+
+
+def test_a_staged_folder_takes_its_place_when_the_block_ends_well(tmp_path) -> None:
+    target = tmp_path / "deep" / "place"
+    with staged_folder(target) as folder:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "a").write_text("new")
+        assert not target.exists()
+    assert (target / "inner" / "a").read_text() == "new"
+    with staged_folder(target) as folder:
+        (folder / "b").write_text("newer")
+    assert [path.name for path in target.iterdir()] == ["b"]
+    assert [path.name for path in target.parent.iterdir()] == ["place"]
+
+
+def test_a_staged_folder_leaves_nothing_when_the_block_raises(tmp_path) -> None:
+    target = tmp_path / "place"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with pytest.raises(ValueError, match="stop"):
+        fill_and_stop(target)
+    assert [path.name for path in tmp_path.iterdir()] == ["place"]
+    assert (target / "old").read_text() == "old"
+
+
+def fill_and_stop(target: Path) -> None:
+    with staged_folder(target) as folder:
+        (folder / "half").write_text("half")
+        raise ValueError("stop")
