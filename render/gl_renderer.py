@@ -158,11 +158,12 @@ class GlRenderer:
             return
         gl = self._gl
         check_limits(tables, gl.limits)
-        self._shown = None
+        self._shown = self._group = None
         self._fill("uCells", tables.cells)
         self._fill("uCorners", tables.corners)
         if self._atlas is None or self._atlas.textures[0].shape[:2] != tables.atlas_shape:
             gl.free(self._atlas)
+            self._atlas = None
             self._atlas = gl.target(np.zeros((*tables.atlas_shape, 4), np.uint32))
         self._textures["uAtlas"] = self._atlas.textures[0]
         gl.set_uniforms(self._pack, tables.pack)
@@ -219,7 +220,7 @@ class GlRenderer:
         if old is not None and old.shape == array.shape and old.dtype == array.dtype:
             gl.fill(old, array)
             return
-        gl.free(old)
+        gl.free(self._textures.pop(name, None))
         self._textures[name] = gl.volume(array) if name == "uCells" else gl.texture(array)
 
     def _target(self, camera: Camera) -> Target:

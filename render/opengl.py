@@ -75,7 +75,7 @@ class Gl:
         Raises:
             GraphicsError: if the driver refuses them, with what it says.
         """
-        with self._context:
+        with self._opened():
             try:
                 handle = self._context.program(vertex_shader=vertex, fragment_shader=fragment)
             except self._error as error:
@@ -108,7 +108,7 @@ class Gl:
                 f"array is {array.dtype} {array.shape}, the texture takes {texture.dtype} "
                 f"{texture.shape}; make a texture for it"
             )
-        with self._context:
+        with self._opened():
             texture.handle.write(np.ascontiguousarray(array), alignment=1)
 
     def target(self, *arrays: AnyArray) -> Target:
@@ -118,7 +118,7 @@ class Gl:
             GraphicsError: if the driver cannot draw into such textures.
         """
         textures = tuple(self.texture(array) for array in arrays)
-        with self._context:
+        with self._opened():
             try:
                 handle = self._context.framebuffer([texture.handle for texture in textures])
             except self._error as error:
@@ -135,7 +135,7 @@ class Gl:
         arrays: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> None:
         """Set uniforms; those that the compiler has left out are passed over."""
-        with self._context:
+        with self._opened():
             for name, value in values.items():
                 if name in program.handle:
                     program.handle[name].value = value
@@ -147,7 +147,7 @@ class Gl:
 
     def draw(self, program: Program, target: Target, textures: Mapping[str, Texture]) -> None:
         """Draw over the whole target, with the textures by their names in the shader."""
-        with self._context:
+        with self._opened():
             target.handle.use()
             for unit, (name, texture) in enumerate(textures.items()):
                 if name in program.handle:
@@ -160,7 +160,7 @@ class Gl:
         texture = target.textures[attachment]
         array = np.empty(texture.shape, texture.dtype)
         components = 1 if array.ndim == 2 else array.shape[2]
-        with self._context:
+        with self._opened():
             target.handle.read_into(
                 array,
                 components=components,
@@ -171,7 +171,7 @@ class Gl:
 
     def free(self, *things: Texture | Target | Program | None) -> None:
         """Give device memory back."""
-        with self._context:
+        with self._opened():
             for thing in things:
                 if isinstance(thing, Target):
                     for texture in thing.textures:
@@ -193,12 +193,17 @@ class Gl:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _opened(self) -> Any:  # noqa: ANN401 -- the library has no types
+        if self._context is None:
+            raise GraphicsError("the OpenGL context is closed, expected an open one; open another")
+        return self._context
+
     def _make(self, kind: str, array: AnyArray, components: int) -> Texture:
         """A texture whose size is the array's shape backwards, components left out."""
         is_flat = kind == "texture"
         size = array.shape[1::-1] if is_flat else array.shape[::-1]
         self._check(size, self.limits.side if is_flat else self.limits.depth_side)
-        with self._context:
+        with self._opened():
             try:
                 handle = getattr(self._context, kind)(
                     size,
