@@ -4,7 +4,8 @@ RenderError
 ├── SceneError     a scene, box or grid is not what the renderer can draw
 ├── CameraError    a camera, lens or pixel selection cannot exist
 ├── GraphicsError  a graphics driver refuses a shader, a texture or its size
-└── OutputError    a picture or clip cannot be written where it was asked for
+├── OutputError    a picture or clip cannot be written where it was asked for
+└── ServeError     an address cannot be listened on, or a folder not be served
 """
 
 
@@ -26,3 +27,7 @@ class GraphicsError(RenderError, RuntimeError):
 
 class OutputError(RenderError, OSError):
     """A rendered picture or clip cannot be written; the message says where, why and what to do."""
+
+
+class ServeError(RenderError, OSError):
+    """An address cannot be listened on, or a folder not be served; the message says why."""
