@@ -9,6 +9,10 @@ const ROOMY = 0.9;
 const SLOW_DRAWINGS = 2;
 const FAST_DRAWINGS = 12;
 const MOST_PATIENCE = 1536;
+/** A smaller picture has to cost this much less, or its size was not what took the time. */
+const HELPS = 0.85;
+const TRIAL_DRAWINGS = 4;
+const REST_DRAWINGS = 240;
 
 /**
  * Picks a scale from drawing times, with patience in the upward direction.
@@ -22,6 +26,9 @@ export class AdaptiveSize {
     this.fastCount = 0;
     this.patience = FAST_DRAWINGS;
     this.sinceClimb = Infinity;
+    /** @type {{rank: number, ratio: number, sum: number, count: number} | null} */
+    this.trial = null;
+    this.rest = 0;
   }
 
   /** The share of full size to draw at. @returns {number} */
@@ -41,7 +48,9 @@ export class AdaptiveSize {
     this.slowCount = ratio > SLOW ? this.slowCount + 1 : 0;
     this.fastCount = ratio < this.climbRatio ? this.fastCount + 1 : 0;
     this.sinceClimb += 1;
-    if (this.slowCount >= SLOW_DRAWINGS) return this.shrink(ratio);
+    this.rest = Math.max(this.rest - 1, 0);
+    if (this.trial) return this.judge(ratio);
+    if (this.slowCount >= SLOW_DRAWINGS && this.rest === 0) return this.shrink(ratio);
     if (this.fastCount < this.patience || this.rank === 0) return false;
     this.sinceClimb = 0;
     return this.move(this.rank - 1);
@@ -66,7 +75,24 @@ export class AdaptiveSize {
     // A climb that did not last makes the next one wait longer, or the size would flap for ever.
     const flapped = this.sinceClimb < 2 * FAST_DRAWINGS;
     this.patience = flapped ? Math.min(this.patience * 2, MOST_PATIENCE) : FAST_DRAWINGS;
-    return this.move(this.rankFor(ratio));
+    const rank = this.rank;
+    const changed = this.move(this.rankFor(ratio));
+    if (changed) this.trial = { rank, ratio, sum: 0, count: 0 };
+    return changed;
+  }
+
+  /** Go back where a smaller picture is hardly faster: something else takes the time. @param {number} ratio */
+  judge(ratio) {
+    const trial = /** @type {NonNullable<typeof this.trial>} */ (this.trial);
+    trial.count += 1;
+    // The first one may still have been under way at the size before.
+    if (trial.count > 1) trial.sum += ratio;
+    if (trial.count < TRIAL_DRAWINGS) return false;
+    this.trial = null;
+    const mean = trial.sum / (trial.count - 1);
+    if (mean <= 1 || mean < HELPS * trial.ratio) return false;
+    this.rest = REST_DRAWINGS;
+    return this.move(trial.rank);
   }
 
   /** @param {number} rank @returns {boolean} */

@@ -68,8 +68,9 @@ export class Controls {
   }
 
   slide() {
-    if (!this.scrubbing) this.run("scrubStart");
-    this.scrubbing = true;
+    const starts = !this.scrubbing;
+    this.scrubbing = true; // From here on the bar shows the hand's frame, not the scene's.
+    if (starts) this.run("scrubStart");
     this.run("scrub", Number(this.scrub.value));
   }
 

@@ -17,7 +17,7 @@ export const SHORTCUTS = Object.freeze([
   { command: "nextCamera", keys: ["c"], label: "Next camera", shown: "C" },
   { command: "loop", keys: ["l"], label: "Loop on or off", shown: "L" },
   { command: "fullscreen", keys: ["f"], label: "Full screen", shown: "F" },
-  { command: "mode", keys: ["d"], label: "Next picture: color, opacity, ...", shown: "D" },
+  { command: "mode", keys: ["d"], label: "Next debug picture", shown: "D" },
   { command: "statistics", keys: ["i"], label: "Statistics", shown: "I" },
   { command: "settings", keys: ["s"], label: "Settings", shown: "S" },
   { command: "help", keys: ["?", "h"], label: "This help", shown: "?" },

@@ -24,7 +24,7 @@ export function statisticsRows(state) {
     ["Network", rateText(state.throughput)],
     ["Buffer", `${state.buffered.toFixed(1)} s`],
     ["Drawn", `${state.size.width}\u00d7${state.size.height} (${Math.round(100 * state.scale)} %)`],
-    ["Turn", state.cost === null ? "\u2013" : `${state.cost.toFixed(0)} ms`],
+    ["Drawing", state.cost === null ? "\u2013" : `${state.cost.toFixed(0)} ms`],
     ["Atlas", state.atlas ?? "\u2013"],
     ["Luma", routeText(state.route)],
   ];

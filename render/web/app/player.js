@@ -198,7 +198,7 @@ export class Player extends EventTarget {
 
   /** @param {any} item @param {number} now */
   take(item, now) {
-    this.usedRoute = item.picture.route;
+    this.noteRoute(item.picture.route);
     const { picture, ...rest } = item;
     this.mark = this.engine.readMark(picture, item.pkg.groups[item.group]);
     this.stage?.show(item);
@@ -206,6 +206,13 @@ export class Player extends EventTarget {
     this.broken.clear();
     this.frames.add(now);
     this.dispatchEvent(new CustomEvent("clear", { detail: "connection" }));
+  }
+
+  /** Say it where pictures come by another route than the exact one. @param {string} route */
+  noteRoute(route) {
+    const isNews = route === "video" && this.usedRoute === "" && this.route === "auto";
+    this.usedRoute = route;
+    if (isNews) this.tell(messages.routeNotice(this.engine.found?.reason ?? "This browser has no WebCodecs."));
   }
 
   /** @param {number} now */

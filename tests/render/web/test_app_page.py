@@ -209,6 +209,18 @@ def test_a_slow_device_gets_its_size_within_a_few_drawings(run) -> None:
     assert run(ADAPT, full=500, turns=4)[-1] == 0.25
 
 
+def test_a_smaller_picture_that_is_no_faster_is_given_up(run) -> None:
+    body = """
+      const { AdaptiveSize } = await import('/app/adaptive_size.js');
+      const size = new AdaptiveSize({ budget: 33 });
+      const seen = [];
+      for (let turn = 0; turn < 200; turn++) { size.add(80); seen.push(size.scale); }
+      return seen;"""
+    seen = run(body)
+    assert min(seen[:8]) < 1
+    assert set(seen[10:]) == {1}
+
+
 def test_times_that_cannot_be_are_ignored(run) -> None:
     body = """
       const { AdaptiveSize } = await import('/app/adaptive_size.js');

@@ -136,6 +136,7 @@ def test_without_webcodecs_a_video_element_plays_the_scene(show) -> None:
     seat = show("play=0", script=NO_CODECS)
     state = seat.ready()
     assert state["route"] == "video"
+    assert any("A video element plays the stream" in text for text in seat.messages())
     seat.run("toggle")
     seat.until(lambda state: state["frame"] > 6)
     assert seat.state()["errors"] == 0
