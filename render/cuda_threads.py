@@ -13,6 +13,7 @@ from numba import cuda as _cuda
 from numba import float32
 from numba.cuda import libdevice
 from numba.cuda.core import config  # type: ignore[import-not-found]
+from numba.cuda.cudadrv.nvvm import NVVM
 from torch import Tensor
 
 from render.compiled import FAST_MATH
@@ -62,8 +63,9 @@ def compiler_absence() -> str | None:
     """Why numba cannot compile for a CUDA device here, or None if it can."""
     try:
         if cuda.is_available():
+            NVVM()  # Raises where the compiler's library is missing.
             return None
-        reason = cuda.cuda_error() or "NVVM, which compiles kernels, is not installed"
+        reason = cuda.cuda_error() or "it finds no device"
     except Exception as error:  # noqa: BLE001 - drivers raise anything
         reason = f"{type(error).__name__}: {error}"
     return f"numba-cuda cannot run: {' '.join(str(reason).split())}"

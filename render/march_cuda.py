@@ -11,7 +11,9 @@ Tensors are read and written where they lie, on torch's current stream, without 
 """
 
 import math
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,8 +116,10 @@ def kernels(channels: int, precision: torch.dtype) -> Kernels:
     return Kernels(*(kernel(body, space) for body in (_forward, _backward, _weigh)))
 
 
-def march_space(channels: int, precision: torch.dtype) -> Space:
-    """The march's functions for CUDA threads, which kernels are built on.
+def march_space(
+    channels: int, precision: torch.dtype, more: Mapping[str, Any] = MappingProxyType({})
+) -> Space:
+    """The march's functions for CUDA threads, which kernels are built on, and ``more`` names.
 
     Raises:
         SceneError: if features are neither float32 nor float16.
@@ -137,6 +141,7 @@ def march_space(channels: int, precision: torch.dtype) -> Space:
         "cuda": cuda,
         "float32": float32,
         "libdevice": libdevice,
+        **more,
     }
     return rebuilt((sampling, cpu), changed)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from hwcodec import BackendUnavailable, UnsupportedConfig
+from render.devices import cuda_absence
 from render.drawing import Renderer, SceneMarch
 from render.errors import GraphicsError, SceneError
 from render.gl_renderer import GlRenderer
@@ -38,7 +39,17 @@ class MarchDevice:
     open: Callable[[BakedScene, str], Renderer]
 
 
-_march_devices: dict[str, MarchDevice] = {"cpu": MarchDevice(lambda: None, SceneMarch)}
+def _open_cuda(scene: BakedScene, reason: str) -> Renderer:
+    """The march on a CUDA device; its module is loaded here, as it brings numba's CUDA part."""
+    from render.cuda_renderer import CudaMarch
+
+    return CudaMarch(scene, reason)
+
+
+_march_devices: dict[str, MarchDevice] = {
+    "cpu": MarchDevice(lambda: None, SceneMarch),
+    "cuda": MarchDevice(cuda_absence, _open_cuda),
+}
 
 
 def march_devices() -> Mapping[str, MarchDevice]:
