@@ -157,34 +157,17 @@ def _bake_by_hand(store: Any) -> Any:  # noqa: ANN401 -- bake is imported by fix
 
 @pytest.fixture(scope="session")
 def published(scene_packages: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The two packages as rungs of a published scene."""
-    out = tmp_path_factory.mktemp("published")
-    rungs = []
-    for name, package in scene_packages.items():
-        shutil.copytree(package, out / "rungs" / name)
-        manifest = json.loads((package / "manifest.json").read_text("ascii"))
-        size = sum(stream["bytes"] for stream in manifest["streams"])
-        first = manifest["streams"][0]
-        facts = {key: first[key] for key in ("codec_string", "codec", "bit_depth")}
-        shape = {key: first[key] for key in ("width", "height")}
-        seconds = GROUP_COUNT * GROUP_FRAMES / 30
-        rate = {"bandwidth": int(8 * size / seconds), "bytes": size, "profile": "web8"}
-        rungs.append({"name": name, "package": f"rungs/{name}/", **facts, **shape, **rate})
-    write_scene(out, rungs)
-    return out
+    """The two packages as a published scene, whose rungs have names that tests can remember."""
+    from render.publish import PublishOptions, publish
 
-
-def write_scene(out: Path, rungs: list[dict[str, Any]]) -> None:
-    """A scene.json around rungs."""
-    document = {
-        "format": "videorf-scene",
-        "version": 1,
-        "title": "Made <i>up</i>",
-        "frame_count": GROUP_COUNT * GROUP_FRAMES,
-        "frame_rate": [30, 1],
-        "rungs": rungs,
-    }
+    out = tmp_path_factory.mktemp("published") / "scene"
+    publish(list(scene_packages.values()), out, PublishOptions(title="Made <i>up</i>"))
+    document = json.loads((out / "scene.json").read_text("utf-8"))
+    for rung, name in zip(document["rungs"], ("low", "high"), strict=True):
+        (out / rung["package"]).rename(out / "rungs" / name)
+        rung |= {"name": name, "package": f"rungs/{name}/"}
     (out / "scene.json").write_text(json.dumps(document), "utf-8")
+    return out
 
 
 @dataclass
@@ -248,8 +231,6 @@ Open = Callable[..., Seat]
 @pytest.fixture
 def open_player(browser: "Browser", site: Site) -> Iterator[Open]:
     """Open the player as a visitor would: a query, and how the browser is."""
-    site.mount("player", WEB)
-    site.mount("player/shaders", SHADERS)
     contexts = []
 
     def open_page(query: str = "", *, script: str = "", **options: object) -> Seat:
@@ -263,7 +244,7 @@ def open_player(browser: "Browser", site: Site) -> Iterator[Open]:
         page.on("pageerror", lambda error: seat.logs.append(f"uncaught: {error}"))
         if script:
             page.add_init_script(script)
-        page.goto(f"{site.url}/index.html{query}")
+        page.goto(query if query.startswith("http") else f"{site.url}/index.html{query}")
         return seat
 
     yield open_page

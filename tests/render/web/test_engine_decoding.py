@@ -12,8 +12,8 @@ import pytest
 from hwcodec import YUV420P8, Bitstream, Codec, decode, open_package
 from hwcodec.bitstream import mux
 from hwcodec.types import Packet, PictureGeometry
-from tests.render.web.conftest import EngineError
 from tests.render.web.packages import Kind, moving_package
+from tests.render.web.page_calls import EngineError
 
 READ = """
   const { readSegment } = await engine("segments");

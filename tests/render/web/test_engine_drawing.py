@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from render.cameras import Camera
 from render.scene import BakedScene, open_scene
-from tests.render.web.conftest import EngineError
 from tests.render.web.packages import Kind, moving_package
+from tests.render.web.page_calls import EngineError
 
 # Frames of views: decodes, builds tables, uploads, draws into float32 and reads back.
 DRAW = """

@@ -8,7 +8,7 @@ import pytest
 
 from hwcodec.manifest import parse, serialize
 from render.scene import open_scene
-from tests.render.web.conftest import EngineError
+from tests.render.web.page_calls import EngineError
 
 PARSE = "return (await engine('manifest')).parseManifest(given.data)"
 READ = "return (await engine('scene_record')).readSceneRecord(given.scene)"

@@ -6,7 +6,7 @@ import torch
 
 from hwcodec import PROFILES, PlaneLayout
 from hwcodec.marks import PictureMarks
-from tests.render.web.conftest import EngineError
+from tests.render.web.page_calls import EngineError
 
 LAYOUT = PlaneLayout.plan(7, 96, 96)
 MARKS = PictureMarks.plan(LAYOUT, PROFILES["web8"])

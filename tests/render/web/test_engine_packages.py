@@ -9,7 +9,7 @@ import pytest
 
 from hwcodec import open_package
 from hwcodec.manifest import serialize
-from tests.render.web.conftest import EngineError
+from tests.render.web.page_calls import EngineError
 
 OPEN = """
   const { openScene } = await engine("scene");
@@ -243,87 +243,6 @@ def test_bytes_damaged_once_on_the_way_are_fetched_again(run, site, package) -> 
         site.answers.clear()
     assert found["occupancyBytes"].tobytes() == good
     assert site.requests["/package/blobs/occupancy0000"] == 2
-
-
-@pytest.mark.parametrize("status", [500, 503, 429])
-def test_a_server_that_recovers_is_asked_again(run, site, package, status) -> None:
-    manifest = (package[1] / "manifest.json").read_bytes()
-    path = "/package/manifest.json"
-    site.answers[path] = lambda count: (status, b"") if count < 3 else (200, manifest)
-    site.requests.clear()
-    try:
-        assert run(FETCH, url=package[0])["index"] == 0
-    finally:
-        site.answers.clear()
-    assert site.requests[path] == 3
-
-
-def test_a_server_that_stays_broken_ends_in_a_sentence(run, site, package) -> None:
-    site.answers["/package/manifest.json"] = lambda _: (500, b"")
-    try:
-        error = refusal(run, FETCH, url=package[0])
-    finally:
-        site.answers.clear()
-    assert error.kind == "network"
-    assert "status 500" in str(error)
-
-
-def test_no_server_at_all_ends_in_a_sentence(run) -> None:
-    error = refusal(run, OPEN, url="http://127.0.0.1:9/scene/")
-    assert error.kind == "network"
-    assert "check the connection" in str(error)
-
-
-def test_a_file_that_stops_arriving_is_given_up(run, site) -> None:
-    import time
-
-    site.answers["/slow"] = lambda _: (time.sleep(1.2), (200, b"late"))[1]
-    body = """
-      const { fetchBytes } = await engine("fetching");
-      await fetchBytes(given.url, { tries: 2, stallMs: 300 })"""
-    try:
-        error = refusal(run, body, url=f"{site.url}/slow")
-    finally:
-        site.answers.clear()
-    assert "stopped arriving" in str(error)
-
-
-@pytest.mark.parametrize("when", ["before", "during"])
-def test_an_aborted_fetch_says_so_and_asks_no_more(run, site, when) -> None:
-    import time
-
-    site.answers["/slow"] = lambda _: (time.sleep(0.5), (500, b""))[1]
-    site.requests.clear()
-    body = """
-      const { fetchBytes } = await engine("fetching");
-      const control = new AbortController();
-      if (given.when === "before") control.abort();
-      else setTimeout(() => control.abort(), 100);
-      await fetchBytes(given.url, { signal: control.signal })"""
-    try:
-        assert refusal(run, body, url=f"{site.url}/slow", when=when).kind == "aborted"
-    finally:
-        site.answers.clear()
-    assert site.requests.get("/slow", 0) <= 1
-
-
-def test_throughput_follows_recent_large_downloads(run) -> None:
-    body = """
-      const { Throughput } = await engine("fetching");
-      const meter = new Throughput();
-      const found = [meter.bitsPerSecond];
-      for (let i = 0; i < 8; i++) meter.add(2 ** 20, 1);
-      found.push(meter.bitsPerSecond / 2 ** 23);
-      meter.add(100, 0.2);
-      found.push(meter.bitsPerSecond / 2 ** 23);
-      for (let i = 0; i < 8; i++) meter.add(2 ** 20, 4);
-      found.push(meter.bitsPerSecond / 2 ** 23);
-      return found"""
-    start, steady, after_tiny, slow = run(body)
-    assert start == 0
-    assert steady == pytest.approx(1)
-    assert after_tiny > 0.85
-    assert 0.24 < slow < 0.27
 
 
 def changed(path: Path, change) -> None:

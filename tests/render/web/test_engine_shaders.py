@@ -10,7 +10,7 @@ from render.network_source import number
 from render.scene_record import SceneRecord
 from render.shader_source import shader_body, shader_sources
 from render.shading import ShadingMlp, ShadingShape, weights_to_bytes
-from tests.render.web.conftest import EngineError
+from tests.render.web.page_calls import EngineError
 
 NUMBERS = """
   const { number } = await engine("network_source");

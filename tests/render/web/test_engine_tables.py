@@ -9,7 +9,7 @@ from render.geometry import Aabb
 from render.mapping import BLOCK_SIZES, UNMAPPED, build_mapping
 from render.occupancy import OccupancyGrid, VoxelGrid
 from render.occupancy_codec import HEADER, decode_occupancy, encode_occupancy
-from tests.render.web.conftest import EngineError
+from tests.render.web.page_calls import EngineError
 
 TABLES = """
   const { buildTables } = await engine("tables");

@@ -15,10 +15,11 @@ from hwcodec import (
     open_package,
     write_package,
 )
-from tests.render.web.conftest import TYPES, EngineError, call_page
 from tests.render.web.packages import Kind, moving_package
+from tests.render.web.page_calls import EngineError, call_page
 from tests.render.web.test_engine_decoding import DECODE
 from tests.render.web.test_engine_drawing import DRAW, expected
+from tests.render.web.web_site import TYPES
 
 WITHOUT_FRAMES = "const hidden = VideoFrame; globalThis.VideoFrame = undefined; try {"
 RESTORED = "} finally { globalThis.VideoFrame = hidden; }"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from render.cameras import Lens, look_at
-from tests.render.web.conftest import EngineError
+from tests.render.web.page_calls import EngineError
 
 START = {"position": [2.0, -1.0, 1.5], "target": [0.1, 0.2, 0.9], "up": [0, 0, 1]}
 ORBIT = """

@@ -1,0 +1,113 @@
+"""Fetching in the page: retried where it may help, bounded in time, stopped when told, timed."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.render.web.page_calls import EngineError
+
+FETCH = """
+  const { fetchBytes } = await engine("fetching");
+  const { bytes, seconds } = await fetchBytes(given.url, given.options ?? {});
+  return { bytes, seconds }"""
+
+
+@pytest.fixture
+def served(site) -> Iterator[str]:
+    """The address of a file whose answers a test decides; made anew for each test."""
+    site.requests.clear()
+    site.answers["/file"] = lambda _: (200, b"content")
+    yield f"{site.url}/file"
+    site.answers.clear()
+
+
+def refusal(run, body: str, **given: object) -> EngineError:
+    with pytest.raises(EngineError) as caught:
+        run(body, **given)
+    assert caught.value.name == "PlayerError", caught.value
+    return caught.value
+
+
+def test_a_file_comes_with_its_bytes_and_its_time(run, served) -> None:
+    found = run(FETCH, url=served)
+    assert found["bytes"].tobytes() == b"content"
+    assert 0 < found["seconds"] < 10
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_server_that_recovers_is_asked_again(run, site, served, status) -> None:
+    site.answers["/file"] = lambda count: (status, b"") if count < 3 else (200, b"at last")
+    assert run(FETCH, url=served)["bytes"].tobytes() == b"at last"
+    assert site.requests["/file"] == 3
+
+
+def test_a_server_that_stays_broken_ends_in_a_sentence(run, site, served) -> None:
+    site.answers["/file"] = lambda _: (500, b"")
+    error = refusal(run, FETCH, url=served)
+    assert error.kind == "network"
+    assert "status 500" in str(error)
+    assert site.requests["/file"] == 3
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_refusal_that_stays_is_not_asked_again(run, site, served, status) -> None:
+    site.answers["/file"] = lambda _: (status, b"")
+    assert refusal(run, FETCH, url=served).kind == "network"
+    assert site.requests["/file"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [({"expectedBytes": 9}, 3), ({"expectedBytes": 6}, 1), ({"limitBytes": 6}, 1)],
+)
+def test_a_file_of_another_size_is_damage(run, site, served, options, asked) -> None:
+    error = refusal(run, FETCH, url=served, options=options)
+    assert error.kind == "damaged"
+    # What is too short may have been cut off on the way; what is too long was not.
+    assert site.requests["/file"] == asked
+
+
+def test_no_server_at_all_ends_in_a_sentence(run) -> None:
+    error = refusal(run, FETCH, url="http://127.0.0.1:9/file")
+    assert error.kind == "network"
+    assert "check the connection" in str(error)
+
+
+def test_a_file_that_stops_arriving_is_given_up(run, site, served) -> None:
+    site.answers["/file"] = lambda _: (time.sleep(1.2), (200, b"late"))[1]
+    error = refusal(run, FETCH, url=served, options={"tries": 2, "stallMs": 300})
+    assert "stopped arriving" in str(error)
+    assert site.requests["/file"] == 2
+
+
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_an_aborted_fetch_says_so_and_asks_no_more(run, site, served, when) -> None:
+    site.answers["/file"] = lambda _: (time.sleep(0.5), (500, b""))[1]
+    body = """
+      const { fetchBytes } = await engine("fetching");
+      const control = new AbortController();
+      if (given.when === "before") control.abort();
+      else setTimeout(() => control.abort(), 100);
+      await fetchBytes(given.url, { signal: control.signal })"""
+    assert refusal(run, body, url=served, when=when).kind == "aborted"
+    assert site.requests.get("/file", 0) <= 1
+
+
+def test_throughput_follows_recent_large_downloads(run) -> None:
+    body = """
+      const { Throughput } = await engine("fetching");
+      const meter = new Throughput();
+      const found = [meter.bitsPerSecond];
+      for (let i = 0; i < 8; i++) meter.add(2 ** 20, 1);
+      found.push(meter.bitsPerSecond / 2 ** 23);
+      meter.add(100, 0.2);
+      found.push(meter.bitsPerSecond / 2 ** 23);
+      for (let i = 0; i < 8; i++) meter.add(2 ** 20, 4);
+      found.push(meter.bitsPerSecond / 2 ** 23);
+      return found"""
+    start, steady, after_tiny, slow = run(body)
+    assert start == 0
+    assert steady == pytest.approx(1)
+    assert after_tiny > 0.85
+    assert 0.24 < slow < 0.27
