@@ -1,6 +1,7 @@
 """The verb ``benchmark playback``."""
 
 import argparse
+from contextlib import closing
 from pathlib import Path
 
 from benchmarks.command_words import positive, prepare_json, seconds
@@ -9,14 +10,14 @@ from benchmarks.playback_benchmark import PlaybackPlan, run_playback_benchmark
 from benchmarks.provenance import environment
 from benchmarks.report import describe_package
 from benchmarks.stopwatch import Repeats
-from render.commands import open_package_for_use
+from render.commands import add_renderer_words, chosen_renderer, open_package_for_use
 from render.console import say
-from render.playback import MarchRenderer
 
 
 def add_playback(parser: argparse.ArgumentParser) -> None:
     """The words that the verb takes."""
     parser.add_argument("package", type=Path, metavar="PACKAGE", help="folder or .vrf file")
+    add_renderer_words(parser)
     parser.add_argument("--repeats", type=positive, default=5, metavar="N", help="default 5")
     parser.add_argument(
         "--seconds", type=seconds, default=4.0, metavar="S", help="of real-time playback, default 4"
@@ -29,15 +30,17 @@ def measure_playback(arguments: argparse.Namespace) -> None:
     scene = open_package_for_use(arguments.package)
     prepare_json(arguments.json)
     plan = PlaybackPlan(Repeats(arguments.repeats, 1.0), arguments.seconds)
-    renderer = MarchRenderer(scene)
-    report = run_playback_benchmark(scene, renderer, plan)
+    with closing(chosen_renderer(scene, arguments)) as renderer:
+        choice = renderer.describe()
+        report = run_playback_benchmark(scene, renderer, plan)
     camera = scene.cameras[0]
     record = {
         "format": "videorf-playback-benchmark",
         "version": 1,
         **describe_package(scene),
-        "renderer": "march",
-        "device": renderer.device,
+        "renderer": choice.renderer,
+        "device": choice.device,
+        "renderer_reason": choice.reason,
         "view_size": [camera.width, camera.height],
         **report.to_json(),
         **describe_environment(environment()),

@@ -10,6 +10,8 @@ from render.cameras import Camera, Lens, Rays, look_at, orbit, pixel_rays
 from render.errors import CameraError, RenderError, SceneError
 from render.fragment import Appearance, ShadedImage, render_view
 from render.geometry import Aabb
+from render.playback import PlayerOptions
+from render.player import Player
 from render.scene import BakedScene, FeatureAtlas, open_scene
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "CameraError",
     "FeatureAtlas",
     "Lens",
+    "Player",
+    "PlayerOptions",
     "Rays",
     "RenderError",
     "SceneError",
