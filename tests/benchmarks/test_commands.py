@@ -58,6 +58,20 @@ def test_an_evaluation_ends_with_a_table_and_a_file(package, tmp_path, capsys) -
     record = json.loads(out.read_text())
     assert f"{record['psnr']:.2f} dB" in table
     assert "evaluate 3/3" in progress
+    assert (record["renderer"], record["device"]) == ("march", "cpu")
+    assert record["renderer_reason"] == "requested"
+
+
+def test_an_evaluation_by_the_fastest_renderer_says_which_one_that_was(
+    package, tmp_path, capsys
+) -> None:
+    out = tmp_path / "result.json"
+    words = ("--capture", CAPTURE, "--every", 3, "--views", 24, "--renderer", "auto")
+    assert evaluate(package, *words, "--json", out) == EXIT_DONE
+    record = json.loads(out.read_text())
+    assert record["renderer"] in {"march", "gl"}
+    note = f"note: drawn by {record['renderer']} on {record['device']} ("
+    assert note in capsys.readouterr().err
     assert record["frame_count"] == 3
     assert record["views"] == list(range(24, 30))
     assert record["psnr_bake"] is None

@@ -29,6 +29,9 @@ from benchmarks.report import (
 from benchmarks.stopwatch import Rate
 from benchmarks.subject import EvaluationError, Subject, open_baked_capture
 from hwcodec import ContainerError
+from render.drawing import MARCH_ON_CPU
+from render.gl_renderer import GlRenderer
+from render.opengl import gl_absence
 from render.scene import BakedScene, open_scene
 from render.video import to_bytes
 
@@ -291,3 +294,22 @@ def test_json_that_no_one_can_read_is_not_written(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
     write_json(tmp_path / "a.json", {"psnr": 1.5})
     assert json.loads((tmp_path / "a.json").read_text()) == {"psnr": 1.5}
+
+
+def test_opengl_gives_the_same_scores_and_is_named(subject, absent) -> None:
+    if (reason := gl_absence()) is not None:
+        absent("egl", reason)
+    options = EvaluateOptions(views=(24, 3))
+    marched = evaluate(subject, options)
+    with GlRenderer(subject.scene) as renderer:
+        drawn = evaluate(subject, options, renderer=renderer)
+        assert drawn.drawn_by == renderer.describe()
+    assert marched.drawn_by == MARCH_ON_CPU
+    for one, other in zip(marched.scores, drawn.scores, strict=True):
+        assert other.psnr == pytest.approx(one.psnr, abs=0.01)
+        assert other.psnr_bake == one.psnr_bake
+    record = evaluation_record(subject, drawn, RATES, ENVIRONMENT)
+    assert record["renderer"] == "gl"
+    assert record["device"] == drawn.drawn_by.device
+    assert record["renderer_reason"] == "requested"
+    assert f"by gl on {record['device']}" in evaluation_table(record)

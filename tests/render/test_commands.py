@@ -1,6 +1,7 @@
 """``render-view`` as a user calls it: files, exit codes, one-line errors."""
 
 import shutil
+import sys
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from render.commands import orbit_pictures, render_view
 from render.console import EXIT_DONE, EXIT_FAILED, EXIT_USAGE
+from render.opengl import gl_absence
 from render.scene import open_scene
 from render.video import to_bytes
 from render.views import orbit_around
@@ -178,3 +180,51 @@ def test_help_shows_an_example(capsys) -> None:
         render_view(["--help"])
     assert stop.value.code == EXIT_DONE
     assert "render-view PACKAGE --camera 24" in capsys.readouterr().out
+
+
+def views_of(package, folder, *words: object) -> list[np.ndarray]:
+    """Pictures by each of the three ways: one view, views of all frames, an orbit's first."""
+    assert call(package, "--camera", 3, "--frame", 2, "--out", folder / "one.png", *words) == 0
+    assert call(package, "--views", "0,5", "--out", folder / "views", *words) == 0
+    orbit = ("--orbit", "--pictures", 2, "--scale", 0.5, "--out", folder / "orbit.mp4")
+    assert call(package, *orbit, *words) == 0
+    clip = cv2.VideoCapture(str(folder / "orbit.mp4"))
+    _, first = clip.read()
+    clip.release()
+    return [read(path) for path in sorted(folder.rglob("*.png"))] + [first[..., ::-1]]
+
+
+def test_opengl_draws_the_same_pictures_as_the_march(package, tmp_path, capsys, absent) -> None:
+    if (reason := gl_absence()) is not None:
+        absent("egl", reason)
+    marched = views_of(package, tmp_path / "march", "--renderer", "march", "--device", "cpu")
+    drawn = views_of(package, tmp_path / "gl", "--renderer", "gl")
+    assert capsys.readouterr().err == ""
+    assert len(marched) == len(drawn) == 1 + 2 * 3 + 1
+    for one, other in zip(marched, drawn, strict=True):
+        assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("words", [("--renderer", "auto"), ("--device", "auto")])
+def test_a_free_choice_is_told_beside_the_results(package, tmp_path, capsys, words) -> None:
+    out = tmp_path / "view.png"
+    assert call(package, "--camera", 0, "--out", out, *words) == EXIT_DONE
+    said, told = capsys.readouterr()
+    assert said == f"{out}\n"
+    assert told.startswith("note: drawn by ")
+
+
+def test_opengl_that_is_missing_ends_with_the_remedy(
+    package, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "moderngl", None)
+    words = ("--camera", 0, "--out", tmp_path / "view.png", "--renderer", "gl")
+    assert call(package, *words) == EXIT_USAGE
+    assert "pip install" in capsys.readouterr().err
+    assert not (tmp_path / "view.png").exists()
+
+
+def test_renderer_and_device_that_exclude_each_other_are_refused(package, tmp_path, capsys) -> None:
+    words = ("--camera", 0, "--out", tmp_path / "view.png", "--renderer", "gl", "--device", "cpu")
+    assert call(package, *words) == EXIT_USAGE
+    assert "leave the device out" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hwcodec import BackendUnavailable, BitstreamError, ContainerError, UnsupportedConfig
-from render.console import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, UsageError, run, say, warn
+from render.console import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, UsageError, note, run, say, warn
 from render.errors import CameraError, SceneError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,10 +101,11 @@ def test_a_defect_keeps_its_traceback() -> None:
         run(raising(ZeroDivisionError()))
 
 
-def test_say_and_warn_use_their_own_streams(capsys) -> None:
+def test_say_note_and_warn_use_their_own_streams(capsys) -> None:
     say("table")
+    note("by hand")
     warn("careful")
-    assert capsys.readouterr() == ("table\n", "warning: careful\n")
+    assert capsys.readouterr() == ("table\n", "note: by hand\nwarning: careful\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes are closed differently elsewhere")
