@@ -39,6 +39,12 @@ export class GroupDecoder {
     this.route = route ?? bestRoute();
     this.copyClock = new CopyClock(prefer === "texture");
     this.isSoftwareForced = false;
+    /**
+     * Files read before, so that a seek inside a group reads nothing twice.
+     *
+     * @type {WeakMap<object, import("./segments.js").Segment>}
+     */
+    this.segments = new WeakMap();
   }
 
   /**
@@ -55,8 +61,9 @@ export class GroupDecoder {
   async* decode(fetched, { from, signal } = {}) {
     checkAborted(signal);
     const { group, stream } = fetched;
-    const segment = readSegment(fetched.streamBytes);
-    checkSegment(segment, stream);
+    const segment = this.segments.get(fetched) ?? readSegment(fetched.streamBytes);
+    if (!this.segments.has(fetched)) checkSegment(segment, stream);
+    this.segments.set(fetched, segment);
     const first = (from ?? group.first_frame) - group.first_frame;
     if (!(Number.isInteger(first) && first >= 0 && first < group.frame_count)) {
       throw new PlayerError("usage", `Frame ${from} is not in the group of frames `

@@ -100,6 +100,39 @@ export class PictureTexture {
   }
 }
 
+/** Where float pixels are drawn; as large as the latest picture. */
+export class FloatTarget {
+  /** @param {Gl} gl */
+  constructor(gl) {
+    this.gl = gl;
+    /** @type {WebGLTexture | null} */
+    this.texture = null;
+    /** @type {WebGLFramebuffer | null} */
+    this.framebuffer = null;
+    this.key = "";
+  }
+
+  /** @param {number} width @param {number} height */
+  bind(width, height) {
+    const { gl } = this;
+    const key = `${width} ${height}`;
+    if (this.key === key) {
+      gl.bindFramebuffer(gl.FRAMEBUFFER, this.framebuffer);
+      return;
+    }
+    this.dispose();
+    this.texture = storedTexture(gl, gl.RGBA32F, { width, height }, "the float picture");
+    this.framebuffer = framebufferOf(gl, this.texture);
+    this.key = key;
+  }
+
+  dispose() {
+    this.gl.deleteTexture(this.texture);
+    this.gl.deleteFramebuffer(this.framebuffer);
+    this.key = "";
+  }
+}
+
 /**
  * A texture of fixed size, bound, without filtering.
  *

@@ -25,6 +25,8 @@ const LARGEST_DOUBT = 0.25;
  * Gain and offset of the conversions that happen: none; full range taken for limited; limited
  * range made of full. A strip went through a codec, so a line through it is a few codes off; one of
  * these that lies that close is what really happened.
+ *
+ * @type {[number, number][]}
  */
 const CONVERSIONS = [[1, 0], [219 / 255, 16], [255 / 219, (-16 * 255) / 219]];
 /** In codes. */
@@ -146,12 +148,12 @@ export function calibrate(marks, pixels) {
       + `cannot be undone (marks are at ${seen}, expected ${marks.codes.join(", ")} or a line `
       + "through them); use another browser.");
   }
-  const isClose = ([gain, offset]) => [marks.codes[0], marks.codes[CALIBRATION_COUNT - 1]]
+  const isClose = (/** @type {[number, number]} */ [gain, offset]) => [marks.codes[0], marks.codes[CALIBRATION_COUNT - 1]]
     .every((code) => {
       const seen = (code - offset) / gain;
       return Math.abs(fit[0] * seen + fit[1] - code) <= CLOSE;
     });
-  return /** @type {[number, number]} */ (CONVERSIONS.find(isClose)) ?? fit;
+  return CONVERSIONS.find(isClose) ?? fit;
 }
 
 /**

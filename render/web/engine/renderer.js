@@ -3,13 +3,13 @@
  */
 
 import { PlayerError } from "./errors.js";
-import { Program, openContext } from "./gl_programs.js";
-import { GroupTextures, PictureTexture, framebufferOf, storedTexture } from "./gl_textures.js";
+import { openContext } from "./gl_programs.js";
+import { FloatTarget, GroupTextures, PictureTexture } from "./gl_textures.js";
 import { calibrate, readMarks } from "./marks.js";
-import { codeLayout, fetchShaders, shaderSources } from "./shader_source.js";
+import { ProgramCache } from "./scene_programs.js";
+import { codeLayout, fetchShaders } from "./shader_source.js";
 
-/** Scenes whose programs are kept: the rungs that a player moves between. */
-const KEPT_SCENES = 3;
+/** Texture units. */
 const UNITS = { uCells: 0, uCorners: 1, uAtlas: 2, uLuma: 3 };
 
 /** What `draw` can show. */
@@ -18,6 +18,8 @@ export const MODES = Object.freeze({
 });
 
 /**
+ * @typedef {import("./gl_programs.js").Program} Program
+ *
  * @typedef {object} RendererOptions
  * @property {string} [shaderFolder] address of the GLSL files
  * @property {boolean} [isFloat] draw float32 pixels beside the canvas, for measurements
@@ -52,6 +54,18 @@ export class Renderer {
     this.isFloat = isFloat;
     this.gl = openContext(canvas);
     this.isLost = false;
+    /**
+     * What `setGroup` was given.
+     *
+     * @type {{tables: import("./tables.js").GroupTables, pkg: import("./package.js").Package,
+     *     groupIndex: number} | null}
+     */
+    this.chosen = null;
+    this.drawn = { width: 0, height: 0 };
+    this.device = new Device(this.gl, bodies);
+    if (isFloat && !this.gl.getExtension("EXT_color_buffer_float")) {
+      throw new PlayerError("unsupported", "This device draws no float pixels; measure on another.");
+    }
     this.onLost = (/** @type {Event} */ event) => {
       event.preventDefault(); // Asks for the context to come back.
       this.isLost = true;
@@ -59,7 +73,6 @@ export class Renderer {
     this.onRestored = () => this.restore();
     canvas.addEventListener("webglcontextlost", this.onLost);
     canvas.addEventListener("webglcontextrestored", this.onRestored);
-    this.reset();
   }
 
   /**
@@ -72,14 +85,7 @@ export class Renderer {
    */
   setGroup(tables, pkg, groupIndex) {
     this.chosen = { tables, pkg, groupIndex };
-    this.hasPicture = false;
-    if (this.isLost) return;
-    this.programs = this.programsOf(pkg);
-    this.textures?.dispose();
-    this.textures = null;
-    this.textures = new GroupTextures(this.gl, tables, codeLayout(pkg.record).layers);
-    this.group = pkg.record.groups[groupIndex];
-    this.calibration = null;
+    if (!this.isLost) this.device.setGroup(tables, pkg, groupIndex);
   }
 
   /**
@@ -89,11 +95,14 @@ export class Renderer {
    * @throws {PlayerError} if it came as colors that cannot be led back to codes
    */
   setPicture(picture) {
-    const { gl, group, textures, programs } = this;
+    const { gl, device } = this;
     if (this.isLost) return;
-    if (!group || !textures || !programs) throw missing("a group");
+    const { group, textures, programs } = device;
+    if (!group || !textures || !programs) {
+      throw new PlayerError("usage", "The renderer has no group yet; give it one before a picture.");
+    }
     gl.activeTexture(gl.TEXTURE0 + UNITS.uLuma);
-    this.picture.upload(picture);
+    device.picture.upload(picture);
     const program = picture.luma ? programs.pack : programs.packColor;
     program.use();
     gl.uniform1i(program.at("uLuma"), UNITS.uLuma);
@@ -101,13 +110,13 @@ export class Renderer {
     gl.uniform4i(program.at("uLayout"), rows, tileColumns, cellRows, cellColumns);
     gl.uniform2i(program.at("uCodes"), group.quantizer.lowest_code, group.quantizer.highest_code);
     if (!picture.luma) {
-      this.calibration ??= this.calibrateFor(group);
-      gl.uniform2fv(program.at("uCalibration"), this.calibration);
+      device.calibration ??= calibrateFor(group, device.picture);
+      gl.uniform2fv(program.at("uCalibration"), device.calibration);
     }
     gl.bindFramebuffer(gl.FRAMEBUFFER, textures.target);
     gl.viewport(0, 0, textures.columns, textures.height);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
-    this.hasPicture = true;
+    device.hasPicture = true;
   }
 
   /**
@@ -119,8 +128,9 @@ export class Renderer {
    *     first picture
    */
   draw(view, { mode = MODES.color, scale = 1 } = {}) {
-    const { gl, textures, programs, chosen } = this;
-    if (this.isLost || !this.hasPicture || !textures || !programs || !chosen) return false;
+    const { gl, chosen } = this;
+    const { group, textures, programs, hasPicture } = this.device;
+    if (this.isLost || !hasPicture || !group || !textures || !programs || !chosen) return false;
     const width = Math.max(Math.round(view.width * scale), 1);
     const height = Math.max(Math.round(view.height * scale), 1);
     this.bindTarget(width, height);
@@ -128,8 +138,9 @@ export class Renderer {
     const program = programs.march;
     program.use();
     this.bindTextures(program, textures);
-    this.setValues(program);
-    this.setCamera(program, view, { width, height });
+    const { record } = chosen.pkg;
+    setValues(gl, program, group, codeLayout(record));
+    this.setCamera(program, view, record, { width, height });
     gl.uniform1i(program.at("uMode"), mode);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
     this.drawn = { width, height };
@@ -144,7 +155,7 @@ export class Renderer {
   readPixels() {
     const { gl, isFloat } = this;
     const { width, height } = this.drawn;
-    gl.bindFramebuffer(gl.FRAMEBUFFER, this.floatTarget?.framebuffer ?? null);
+    this.bindTarget(width, height);
     if (isFloat) {
       const pixels = new Float32Array(4 * width * height);
       gl.readPixels(0, 0, width, height, gl.RGBA, gl.FLOAT, pixels);
@@ -164,91 +175,27 @@ export class Renderer {
   dispose() {
     this.canvas.removeEventListener("webglcontextlost", this.onLost);
     this.canvas.removeEventListener("webglcontextrestored", this.onRestored);
-    this.textures?.dispose();
-    this.picture.dispose();
-    for (const { march, pack, packColor } of this.kept.values()) {
-      for (const program of [march, pack, packColor]) program.dispose();
-    }
+    this.device.dispose();
     this.isLost = true;
-  }
-
-  /** State that lives on the device starts anew. */
-  reset() {
-    this.hasPicture = false;
-    /** @type {GroupTextures | null} */
-    this.textures = null;
-    this.picture = new PictureTexture(this.gl);
-    /** @type {Map<string, {march: Program, pack: Program, packColor: Program}>} */
-    this.kept = new Map();
-    /** @type {{march: Program, pack: Program, packColor: Program} | null} */
-    this.programs = null;
-    /** @type {{framebuffer: WebGLFramebuffer, texture: WebGLTexture, key: string} | null} */
-    this.floatTarget = null;
-    /** @type {number[] | null} */
-    this.calibration = null;
-    this.drawn = { width: 0, height: 0 };
-    if (this.isFloat && !this.gl.getExtension("EXT_color_buffer_float")) {
-      throw new PlayerError("unsupported", "This device draws no float pixels; measure on another.");
-    }
   }
 
   restore() {
     this.isLost = false;
-    this.reset();
+    this.device = new Device(this.gl, this.bodies);
+    if (this.isFloat) this.gl.getExtension("EXT_color_buffer_float");
     if (this.chosen) this.setGroup(this.chosen.tables, this.chosen.pkg, this.chosen.groupIndex);
-  }
-
-  /** @param {import("./package.js").Package} pkg */
-  programsOf(pkg) {
-    const sources = shaderSources(pkg.record, pkg.network, this.bodies);
-    const key = sources.march;
-    const known = this.kept.get(key);
-    this.kept.delete(key);
-    const { gl } = this;
-    const programs = known ?? {
-      march: new Program(gl, sources.vertex, sources.march, "march"),
-      pack: new Program(gl, sources.vertex, sources.pack, "pack"),
-      packColor: new Program(gl, sources.vertex, sources.packColor, "color pack"),
-    };
-    this.kept.set(key, programs);
-    for (const old of [...this.kept.keys()].slice(0, -KEPT_SCENES)) {
-      const { march, pack, packColor } = /** @type {any} */ (this.kept.get(old));
-      for (const program of [march, pack, packColor]) program.dispose();
-      this.kept.delete(old);
-    }
-    return programs;
-  }
-
-  /** @param {import("./scene_record.js").GroupRecord} group */
-  calibrateFor(group) {
-    const marks = readMarks(group.marks);
-    if (!marks) {
-      throw new PlayerError("unsupported", "The picture came as colors and has no marks to tell its "
-        + "codes; export the package with the profile web8.");
-    }
-    return calibrate(marks, this.picture.read(marks.strip));
   }
 
   /** @param {number} width @param {number} height */
   bindTarget(width, height) {
     const { gl, canvas } = this;
-    if (!this.isFloat) {
-      if (canvas.width !== width) canvas.width = width;
-      if (canvas.height !== height) canvas.height = height;
-      gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    if (this.isFloat) {
+      this.device.floatTarget.bind(width, height);
       return;
     }
-    const key = `${width} ${height}`;
-    if (this.floatTarget?.key === key) {
-      gl.bindFramebuffer(gl.FRAMEBUFFER, this.floatTarget.framebuffer);
-      return;
-    }
-    if (this.floatTarget) {
-      gl.deleteTexture(this.floatTarget.texture);
-      gl.deleteFramebuffer(this.floatTarget.framebuffer);
-    }
-    const texture = storedTexture(gl, gl.RGBA32F, { width, height }, "the float picture");
-    this.floatTarget = { framebuffer: framebufferOf(gl, texture), texture, key };
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
   }
 
   /** @param {Program} program @param {GroupTextures} textures */
@@ -266,32 +213,13 @@ export class Renderer {
     gl.uniform1i(program.at("uAtlasRows"), rows);
   }
 
-  /** Code to value, per channel. @param {Program} program */
-  setValues(program) {
-    const { gl, group, chosen } = this;
-    if (!group || !chosen) return;
-    const { minimum, maximum, lowest_code: lowest, highest_code: highest } = group.quantizer;
-    const { perWord, words } = codeLayout(chosen.pkg.record);
-    const low = new Float32Array(perWord * words);
-    const step = new Float32Array(perWord * words);
-    minimum.forEach((value, channel) => {
-      low[channel] = value;
-      // In single precision, step by step, as `Quantizer.step` has it.
-      const span = Math.fround(Math.fround(maximum[channel]) - Math.fround(value));
-      step[channel] = Math.fround(span / (highest - lowest));
-    });
-    const set = perWord === 4 ? gl.uniform4fv : gl.uniform2fv;
-    set.call(gl, program.at("uMinimum"), low);
-    set.call(gl, program.at("uStep"), step);
-  }
-
   /**
    * @param {Program} program @param {import("./views.js").View} view
+   * @param {import("./scene_record.js").SceneRecord} record
    * @param {{width: number, height: number}} size
    */
-  setCamera(program, view, { width, height }) {
-    const { gl, chosen } = this;
-    const { aabb: [minimum], voxel_size: voxel } = /** @type {any} */ (chosen).pkg.record;
+  setCamera(program, view, { aabb: [minimum], voxel_size: voxel }, { width, height }) {
+    const { gl } = this;
     const origin = view.position.map((value, axis) => (Math.fround(value) - minimum[axis]) / voxel);
     gl.uniform3fv(program.at("uOrigin"), origin);
     gl.uniform3fv(program.at("uRight"), view.right);
@@ -307,7 +235,78 @@ export class Renderer {
   }
 }
 
-/** @param {string} what */
-function missing(what) {
-  return new PlayerError("usage", `The renderer has no ${what} yet; give it one first.`);
+/** What lives on the device, and is gone with a lost context. */
+class Device {
+  /** @param {WebGL2RenderingContext} gl @param {import("./shader_source.js").ShaderBodies} bodies */
+  constructor(gl, bodies) {
+    this.gl = gl;
+    this.cache = new ProgramCache(gl, bodies);
+    this.picture = new PictureTexture(gl);
+    this.floatTarget = new FloatTarget(gl);
+    this.hasPicture = false;
+    /** @type {import("./scene_record.js").GroupRecord | null} */
+    this.group = null;
+    /** @type {GroupTextures | null} */
+    this.textures = null;
+    /** @type {import("./scene_programs.js").ScenePrograms | null} */
+    this.programs = null;
+    /** @type {number[] | null} gain and offset of color pictures, once they are known */
+    this.calibration = null;
+  }
+
+  /**
+   * @param {import("./tables.js").GroupTables} tables @param {import("./package.js").Package} pkg
+   * @param {number} groupIndex
+   */
+  setGroup(tables, pkg, groupIndex) {
+    this.hasPicture = false;
+    this.programs = this.cache.programsOf(pkg);
+    this.textures?.dispose();
+    this.textures = null;
+    this.textures = new GroupTextures(this.gl, tables, codeLayout(pkg.record).layers);
+    this.group = pkg.record.groups[groupIndex];
+    this.calibration = null;
+  }
+
+  dispose() {
+    this.textures?.dispose();
+    this.picture.dispose();
+    this.floatTarget.dispose();
+    this.cache.dispose();
+  }
+}
+
+/**
+ * Code to value, per channel.
+ *
+ * @param {WebGL2RenderingContext} gl @param {Program} program
+ * @param {import("./scene_record.js").GroupRecord} group
+ * @param {import("./shader_source.js").CodeLayout} layout
+ */
+function setValues(gl, program, { quantizer }, { perWord, words }) {
+  const { minimum, maximum, lowest_code: lowest, highest_code: highest } = quantizer;
+  const low = new Float32Array(perWord * words);
+  const step = new Float32Array(perWord * words);
+  minimum.forEach((value, channel) => {
+    low[channel] = value;
+    // In single precision, step by step, as `Quantizer.step` has it.
+    const span = Math.fround(Math.fround(maximum[channel]) - Math.fround(value));
+    step[channel] = Math.fround(span / (highest - lowest));
+  });
+  const set = perWord === 4 ? gl.uniform4fv : gl.uniform2fv;
+  set.call(gl, program.at("uMinimum"), low);
+  set.call(gl, program.at("uStep"), step);
+}
+
+/**
+ * @param {import("./scene_record.js").GroupRecord} group @param {PictureTexture} picture
+ * @returns {number[]}
+ */
+function calibrateFor(group, picture) {
+  const marks = readMarks(group.marks);
+  if (!marks) {
+    throw new PlayerError("unsupported", "The picture came as colors and has no marks to tell its "
+      + "codes; export the package with the profile web8.");
+  }
+  return calibrate(marks, picture.read(marks.strip));
 }

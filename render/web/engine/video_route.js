@@ -114,6 +114,8 @@ class ElementPlayer {
     this.reader = null;
     /** @type {number | null} */
     this.shown = null;
+    /** @type {any} why the element does not play */
+    this.refusal = null;
     this.wake = () => {};
     this.callback = 0;
     this.isStarted = false;
@@ -132,7 +134,7 @@ class ElementPlayer {
     if (source?.isTypeSupported(type)) {
       await this.openSource(new source(), type, streamBytes);
     } else {
-      this.url = URL.createObjectURL(new Blob([streamBytes], { type: "video/mp4" }));
+      this.url = URL.createObjectURL(new Blob([/** @type {BlobPart} */ (streamBytes)], { type: "video/mp4" }));
       this.element.src = this.url;
     }
     await this.until(() => this.element.readyState >= 2, "opened the stream");
@@ -147,7 +149,7 @@ class ElementPlayer {
     await this.until(() => source.readyState === "open", "opened a media source");
     const buffer = source.addSourceBuffer(type);
     buffer.addEventListener("updateend", () => this.wake());
-    buffer.appendBuffer(bytes);
+    buffer.appendBuffer(/** @type {BufferSource} */ (bytes));
     await this.until(() => !buffer.updating, "taken the stream");
     if (source.readyState === "open") source.endOfStream();
   }
@@ -231,7 +233,7 @@ class ElementPlayer {
 
   close() {
     const { element } = this;
-    if (element.requestVideoFrameCallback) element.cancelVideoFrameCallback(this.callback);
+    if ("requestVideoFrameCallback" in element) element.cancelVideoFrameCallback(this.callback);
     else clearInterval(this.callback);
     element.pause();
     element.removeAttribute("src");

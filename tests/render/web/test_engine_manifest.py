@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hwcodec import PlaneLayout
 from hwcodec.manifest import parse, serialize
 from render.scene import open_scene
 from tests.render.web.page_calls import EngineError
@@ -222,3 +223,28 @@ def test_a_group_with_other_channels_than_the_network_is_damage(run, scene) -> N
     assert "expected 8 as the network has" in str(
         refusal(run, READ, scene={**scene, "shading": shading})
     )
+
+
+MARKS = {"row": 0, "column": 0, "block_size": 8, "codes": [16, 89, 162, 235]}
+
+
+def test_marks_inside_the_guard_band_are_kept(run, scene) -> None:
+    group = scene["groups"][0]
+    layout = open_layout(group)
+    marks = {**MARKS, "row": layout.height - 8}
+    found = run(READ, scene={**scene, "groups": [{**group, "marks": marks}, *scene["groups"][1:]]})
+    assert found["groups"][0]["marks"] == marks
+    without = [{k: v for k, v in group.items() if k != "marks"}, *scene["groups"][1:]]
+    assert run(READ, scene={**scene, "groups": without})["groups"][0]["marks"] is None
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"row": 8000}, {"column": 4000}, {"row": 3}, {"codes": [1]}, {"block_size": 4}]
+)
+def test_marks_on_texels_or_out_of_the_plane_are_damage(run, scene, change) -> None:
+    groups = [{**scene["groups"][0], "marks": {**MARKS, **change}}, *scene["groups"][1:]]
+    assert refusal(run, READ, scene={**scene, "groups": groups}).kind == "damaged"
+
+
+def open_layout(group: dict) -> PlaneLayout:
+    return PlaneLayout.from_json(group["layout"])
