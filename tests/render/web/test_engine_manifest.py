@@ -229,13 +229,14 @@ MARKS = {"row": 0, "column": 0, "block_size": 8, "codes": [16, 89, 162, 235]}
 
 
 def test_marks_inside_the_guard_band_are_kept(run, scene) -> None:
-    group = scene["groups"][0]
-    layout = open_layout(group)
+    layout = PlaneLayout(5, 64, 64, 8, 3)
     marks = {**MARKS, "row": layout.height - 8}
-    found = run(READ, scene={**scene, "groups": [{**group, "marks": marks}, *scene["groups"][1:]]})
+    group = {**scene["groups"][0], "layout": layout.to_json(), "marks": marks}
+    found = run(READ, scene={**scene, "groups": [group, *scene["groups"][1:]]})
     assert found["groups"][0]["marks"] == marks
-    without = [{k: v for k, v in group.items() if k != "marks"}, *scene["groups"][1:]]
-    assert run(READ, scene={**scene, "groups": without})["groups"][0]["marks"] is None
+    group.pop("marks")
+    found = run(READ, scene={**scene, "groups": [group, *scene["groups"][1:]]})
+    assert found["groups"][0]["marks"] is None
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,3 @@ def test_marks_inside_the_guard_band_are_kept(run, scene) -> None:
 def test_marks_on_texels_or_out_of_the_plane_are_damage(run, scene, change) -> None:
     groups = [{**scene["groups"][0], "marks": {**MARKS, **change}}, *scene["groups"][1:]]
     assert refusal(run, READ, scene={**scene, "groups": groups}).kind == "damaged"
-
-
-def open_layout(group: dict) -> PlaneLayout:
-    return PlaneLayout.from_json(group["layout"])
