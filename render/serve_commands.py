@@ -97,7 +97,7 @@ def _announce_lan(server: PackageServer) -> None:
         "element, which is less exact and cannot show every codec"
     )
     try:
-        picture = qr_text(url)
+        picture = qr_text(url).rstrip("\n")
         picture.encode(sys.stdout.encoding or "utf-8")
     except BackendUnavailable as error:
         note(str(error))

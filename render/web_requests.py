@@ -18,6 +18,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VERSION = re.compile(r"HTTP/([0-9])\.([0-9])")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE)
 _ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"')
 # Longer numbers mean "past the end" in any file, and converting them could take long.
@@ -114,8 +115,8 @@ def path_segments(target: str) -> tuple[str, ...]:
     Raises:
         RequestRefused: 400 if it is no path, has bad escapes, control characters or is not UTF-8.
     """
-    whole = re.sub(r"^https?://[^/?#]*", "", target, flags=re.IGNORECASE) or "/"
-    path = whole.partition("?")[0]
+    authority = _AUTHORITY.match(target)
+    path = (target[authority.end() :] or "/" if authority else target).partition("?")[0]
     raw = path.encode("latin-1")
     if not path.startswith("/") or "#" in path or _BAD_ESCAPE.search(path):
         raise RequestRefused(HTTPStatus.BAD_REQUEST)
