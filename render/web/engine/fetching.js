@@ -189,27 +189,3 @@ export function nameOf(url) {
     return url;
   }
 }
-
-/**
- * Running estimate of the connection's speed from finished downloads.
- *
- * Recent ones count more; tiny ones, which measure the delay alone, count by their size.
- */
-export class Throughput {
-  constructor() {
-    this.bytes = 0;
-    this.seconds = 0;
-  }
-
-  /** @param {number} bytes @param {number} seconds one finished download */
-  add(bytes, seconds) {
-    const keep = 0.5 ** (bytes / 2 ** 20); // A megabyte halves the weight of what came before.
-    this.bytes = this.bytes * keep + bytes;
-    this.seconds = this.seconds * keep + Math.max(seconds, 1e-4);
-  }
-
-  /** @returns {number} bits per second; 0 while nothing is known */
-  get bitsPerSecond() {
-    return this.seconds > 0 ? (8 * this.bytes) / this.seconds : 0;
-  }
-}

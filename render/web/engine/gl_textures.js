@@ -141,7 +141,7 @@ export class FloatTarget {
  * @param {string} what for the message
  * @returns {WebGLTexture}
  */
-export function storedTexture(gl, format, { width, height }, what) {
+function storedTexture(gl, format, { width, height }, what) {
   checkSize(gl, gl.MAX_TEXTURE_SIZE, Math.max(width, height), what);
   const texture = gl.createTexture();
   gl.bindTexture(gl.TEXTURE_2D, texture);
@@ -156,7 +156,7 @@ export function storedTexture(gl, format, { width, height }, what) {
  * @param {Gl} gl @param {WebGLTexture} texture
  * @returns {WebGLFramebuffer}
  */
-export function framebufferOf(gl, texture) {
+function framebufferOf(gl, texture) {
   const target = gl.createFramebuffer();
   gl.bindFramebuffer(gl.FRAMEBUFFER, target);
   gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);

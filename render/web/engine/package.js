@@ -2,7 +2,7 @@
 
 import { crc32 } from "./crc32.js";
 import { PlayerError } from "./errors.js";
-import { fetchBytes } from "./fetching.js";
+import { fetchBytes, nameOf } from "./fetching.js";
 import { MANIFEST_LIMIT_BYTES, blobFile, parseManifest, streamFile } from "./manifest.js";
 import { decodeRig } from "./rig.js";
 import { readSceneRecord } from "./scene_record.js";
@@ -141,9 +141,8 @@ async function fetchChecked(url, expected, signal) {
   // A cache on the way may hold damaged bytes; asking once more is cheap.
   const { bytes: again } = await fetchBytes(url, { signal, expectedBytes: expected.bytes });
   if (crc32(again) === expected.crc32) return again;
-  throw new PlayerError("damaged", `${decodeURI(new URL(url).pathname.split("/").slice(-2)
-    .join("/"))} does not match its checksum; it was damaged on the way or is of another `
-    + "package, load it again or publish it again.");
+  throw new PlayerError("damaged", `${nameOf(url)} does not match its checksum; it was damaged on `
+    + "the way or is of another package, load it again or publish it again.");
 }
 
 /** @param {Package} opened */

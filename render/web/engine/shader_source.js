@@ -31,7 +31,7 @@ const BODIES = ["screen.vert", "pack.frag", "march.frag"];
  */
 
 /** Where the GLSL files lie: in a published folder, beside the engine. */
-export const SHADER_FOLDER = new URL("../shaders/", import.meta.url).href;
+const SHADER_FOLDER = new URL("../shaders/", import.meta.url).href;
 
 /**
  * The GLSL files.

@@ -92,22 +92,3 @@ def test_an_aborted_fetch_says_so_and_asks_no_more(run, site, served, when) -> N
       await fetchBytes(given.url, { signal: control.signal })"""
     assert refusal(run, body, url=served, when=when).kind == "aborted"
     assert site.requests.get("/file", 0) <= 1
-
-
-def test_throughput_follows_recent_large_downloads(run) -> None:
-    body = """
-      const { Throughput } = await engine("fetching");
-      const meter = new Throughput();
-      const found = [meter.bitsPerSecond];
-      for (let i = 0; i < 8; i++) meter.add(2 ** 20, 1);
-      found.push(meter.bitsPerSecond / 2 ** 23);
-      meter.add(100, 0.2);
-      found.push(meter.bitsPerSecond / 2 ** 23);
-      for (let i = 0; i < 8; i++) meter.add(2 ** 20, 4);
-      found.push(meter.bitsPerSecond / 2 ** 23);
-      return found"""
-    start, steady, after_tiny, slow = run(body)
-    assert start == 0
-    assert steady == pytest.approx(1)
-    assert after_tiny > 0.85
-    assert 0.24 < slow < 0.27

@@ -1,55 +1,64 @@
-"""Views and the worker: orbits look at their target, groups are built off the page's thread."""
+"""Views of rig cameras are those of Python; groups are built off the page's thread."""
 
 import numpy as np
 import pytest
 
-from render.cameras import Lens, look_at
+from render.cameras import Camera, Lens, look_at
+from render.rig import decode_rig, encode_rig
 from tests.render.web.page_calls import EngineError
 
-START = {"position": [2.0, -1.0, 1.5], "target": [0.1, 0.2, 0.9], "up": [0, 0, 1]}
-ORBIT = """
-  const { orbitOfStart, orbitView } = await engine("views");
-  return orbitView({...orbitOfStart(given.start), ...given.change}, 160, 90)"""
+LENS = Lens(160, 90, 135.0)
+VIEWS = """
+  const { decodeRig } = await engine("rig");
+  const { viewOfCamera, startViewOf } = await engine("views");
+  const cameras = decodeRig(given.rig);
+  const record = { aabb: given.aabb };
+  return { views: cameras.map(viewOfCamera), start: startViewOf(record, cameras) }"""
+AABB = [[-1, -2, 0], [1, 2, 3]]
+EYES = [(2.0, -1.0, 1.5), (-3.0, 0.5, 0.2), (0.1, 4.0, 7.0)]
 
 
-def test_an_orbit_begins_where_look_at_would_stand(run) -> None:
-    view = run(ORBIT, start={**START, "focalPerHeight": 1.5}, change={})
-    camera = look_at(START["position"], START["target"], START["up"], lens=Lens(160, 90, 135.0))
-    assert view["position"] == pytest.approx(list(camera.position))
-    assert view["forward"] == pytest.approx(list(camera.forward))
-    assert view["down"] == pytest.approx(list(-camera.up))
-    assert view["right"] == pytest.approx(list(camera.world_to_camera[0, :3]))
-    assert (view["focalX"], view["focalY"]) == (135, 135)
-    assert (view["centerX"], view["centerY"]) == (80, 45)
+def cameras() -> list[Camera]:
+    return [look_at(eye, (0.1, 0.2, 0.9), (0, 0, 1), lens=LENS) for eye in EYES]
 
 
-@pytest.mark.parametrize("azimuth", [-7.0, 0.5, 3.0])
-@pytest.mark.parametrize("elevation", [-9.0, -1.0, 0.0, 1.5, 9.0])
-def test_every_orbit_is_a_rigid_camera_that_sees_its_target(run, azimuth, elevation) -> None:
-    start = {**START, "focalPerHeight": 1.0}
-    view = run(ORBIT, start=start, change={"azimuth": azimuth, "elevation": elevation})
-    rotation = np.array([view["right"], view["down"], view["forward"]])
-    assert np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
-    assert np.linalg.det(rotation) == pytest.approx(1)
-    ahead = np.array(START["target"]) - view["position"]
-    assert ahead / np.linalg.norm(ahead) == pytest.approx(view["forward"])
-    # Upright: the right side is level.
-    assert view["right"][2] == pytest.approx(0, abs=1e-12)
+def test_a_rig_camera_gives_the_view_of_python(run) -> None:
+    found = run(VIEWS, rig=encode_rig(cameras()), aabb=AABB)["views"]
+    for view, camera in zip(found, decode_rig(encode_rig(cameras())), strict=True):
+        assert view["position"] == pytest.approx(camera.position.tolist(), abs=1e-12)
+        rows = [view["right"], view["down"], view["forward"]]
+        assert np.array_equal(rows, camera.world_to_camera[:3, :3])
+        assert (view["width"], view["height"]) == (160, 90)
+        assert (view["focalX"], view["focalY"]) == (135, 135)
+        assert (view["centerX"], view["centerY"]) == (80, 45)
 
 
-def test_an_orbit_from_straight_above_has_an_upright(run) -> None:
-    start = {"position": [0, 0, 5], "target": [0, 0, 1], "up": [0, 0, 2], "focalPerHeight": 1}
-    view = run(ORBIT, start=start, change={})
-    assert np.isfinite([view["right"], view["down"], view["forward"]]).all()
-    assert view["forward"][2] == pytest.approx(-1, abs=1e-3)
+def test_without_a_stated_start_the_first_camera_sees_the_middle_of_the_box(run) -> None:
+    start = run(VIEWS, rig=encode_rig(cameras()), aabb=AABB)["start"]
+    camera = cameras()[0]
+    assert start["position"] == pytest.approx(camera.position.tolist(), abs=1e-5)
+    assert start["focalPerHeight"] == pytest.approx(1.5)
+    # On the optical axis, at the depth of the middle.
+    pixels, depth = camera.project([start["target"]])
+    assert pixels[0] == pytest.approx([80, 45], abs=1e-3)
+    assert depth[0] == pytest.approx(camera.project([[0, 0, 1.5]])[1][0], abs=1e-5)
+    assert start["up"][2] > 0.5
 
 
-def test_a_view_fitted_to_another_size_keeps_its_height(run) -> None:
-    view = {"width": 100, "height": 50, "focalX": 60, "focalY": 61, "centerX": 52, "centerY": 24}
-    body = "return (await engine('views')).fitView(given.view, 400, 100)"
-    found = run(body, view=view)
-    assert (found["focalX"], found["focalY"]) == (120, 122)
-    assert (found["centerX"], found["centerY"]) == (204, 48)
+def test_without_cameras_the_start_stands_before_the_box(run) -> None:
+    start = run(VIEWS, rig=b"", aabb=AABB)["start"]
+    assert start["target"] == [0, 0, 1.5]
+    assert start["position"][1] < -2
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, 0), (2, 0), (4, np.nan), (4, -1.0), (40, np.inf)])
+def test_a_camera_that_cannot_exist_is_refused(run, place, value) -> None:
+    data = bytearray(encode_rig(cameras()))
+    kind = np.uint16 if place < 4 else np.float32
+    data[place : place + kind().nbytes] = kind(value).tobytes()
+    with pytest.raises(EngineError, match="cannot exist") as caught:
+        run(VIEWS, rig=bytes(data), aabb=AABB)
+    assert caught.value.kind == "damaged"
 
 
 BUILD = """

@@ -1,5 +1,6 @@
 """An HTTP server on this machine that a test decides over: folders, made-up answers, counts."""
 
+import contextlib
 import http.server
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -60,6 +61,12 @@ class SiteHandler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         status, body = self.site.answer(path)
+        # A page that asked to stop has hung up.
+        with contextlib.suppress(ConnectionError):
+            self.send(path, status, body)
+
+    def send(self, path: str, status: int, body: bytes) -> None:
+        """One whole answer."""
         self.send_response(status)
         self.send_header("Content-Type", TYPES.get(Path(path).suffix, "application/octet-stream"))
         self.send_header("Content-Length", str(len(body)))
