@@ -26,6 +26,7 @@ from render.web_requests import RequestRefused, parse_request
 
 LOOPBACK, EVERY_INTERFACE = "127.0.0.1", "0.0.0.0"
 _PIECE_BYTES = 1 << 17
+_QUEUE = 128  # connections that the system holds until they are accepted
 _REFUSALS_AT_ONCE = 16  # clients that are told about a full server; further ones are cut off
 _FAREWELL_SECONDS, _FAREWELL_BYTES = 1.0, 1 << 20
 _PAUSE_SECONDS = 0.1  # when the system has no more sockets to give
@@ -259,7 +260,7 @@ def _listen(options: ServeOptions) -> socket.socket:
             # option would let two programs share a port.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((options.host, options.port))
-        listener.listen(options.connection_limit)
+        listener.listen(_QUEUE)
         listener.settimeout(0)
     except (OSError, OverflowError) as error:
         listener.close()

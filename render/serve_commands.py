@@ -93,8 +93,8 @@ def _announce_lan(server: PackageServer) -> None:
     url = server.url_at(lan_address())
     say(f"in the local network: {url}")
     note(
-        "everyone in this network can open it; without https browsers there decode by the video "
-        "element, which is less exact and cannot show every codec"
+        "everyone in this network can open it; without https browsers there decode through the "
+        "video element, which not every rung can use"
     )
     try:
         picture = qr_text(url).rstrip("\n")
