@@ -21,10 +21,12 @@ from render.drawing import RendererChoice
 from render.errors import SceneError
 from render.fragment import ShadedImage
 from render.gl_textures import (
+    Area,
     GroupTextures,
     LumaPlane,
     check_limits,
     check_scene,
+    drawn_area,
     group_textures,
     luma_plane,
     view_uniforms,
@@ -73,6 +75,7 @@ class GlRenderer:
     def __init__(self, scene: BakedScene, reason: str = "requested") -> None:
         self._scene, self._reason = scene, reason
         self._layout = code_layout(scene.record)
+        self._background = scene.appearance.background
         self._tables: OrderedDict[int, GroupTextures] = OrderedDict()
         self._gl = gl = open_gl()
         try:
@@ -141,12 +144,12 @@ class GlRenderer:
             self.set_group(prepared.tables)
             self.set_picture(prepared.luma)
             self._shown = prepared
-        gl, target = self._gl, self._target(camera)
         uniforms = view_uniforms(camera, self._scene.record.grid) | {"uMode": int(mode)}
-        gl.set_uniforms(self._march, uniforms)
-        gl.draw(self._march, target, self._textures)
-        color, depth = (torch.from_numpy(gl.read(target, index)) for index in range(2))
-        return ShadedImage(color[..., :3].contiguous(), color[..., 3].contiguous(), depth)
+        self._gl.set_uniforms(self._march, uniforms)
+        area = Area(0, 0, camera.width, camera.height)
+        if mode is DebugMode.COLOR:
+            area = drawn_area(camera, prepared.tables.active_box)
+        return self._image(camera, area)
 
     def set_group(self, tables: GroupTextures) -> None:
         """Upload the tables of a group, unless they are those already there.
@@ -202,6 +205,20 @@ class GlRenderer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _image(self, camera: Camera, area: Area) -> ShadedImage:
+        """Draws an area and puts it into a picture that shows nothing but the background."""
+        rgb = self._background.expand(camera.height, camera.width, 3).clone()
+        opacity, depth = torch.zeros(2, camera.height, camera.width)
+        if area.width and area.height:
+            gl, target = self._gl, self._target(camera)
+            gl.draw(self._march, target, self._textures, area)
+            color, distance = (torch.from_numpy(gl.read(target, i, area)) for i in range(2))
+            rows = slice(area.row, area.row + area.height)
+            columns = slice(area.column, area.column + area.width)
+            rgb[rows, columns] = color[..., :3]
+            opacity[rows, columns], depth[rows, columns] = color[..., 3], distance
+        return ShadedImage(rgb, opacity, depth)
 
     def _tables_of(self, group: Group) -> GroupTextures:
         """The tables of a group; the latest are kept."""

@@ -12,6 +12,7 @@ Nothing here needs OpenGL. `pack_atlas` is the plain twin of the pack pass.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from torch import Tensor
 from hwcodec import PlaneLayout, Quantizer
 from render.cameras import Camera
 from render.errors import SceneError
+from render.field import FieldGeometry
 from render.mapping import MappingTable
 from render.occupancy import VoxelGrid
 from render.scene import GroupGeometry
@@ -46,6 +48,7 @@ class GroupTextures:
         march: uniforms of the march that belong to the group.
         minimum: float32 (words, channels per word), value of the lowest code of each channel.
         step: the same for the value difference of neighboring codes.
+        active_box: corners (8, 3) of the box around all active cells, in world space.
     """
 
     cells: NDArray[np.int32]
@@ -55,6 +58,17 @@ class GroupTextures:
     march: Mapping[str, UniformValue]
     minimum: NDArray[np.float32]
     step: NDArray[np.float32]
+    active_box: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle of a picture: its first column and row, and its size in pixels, maybe 0."""
+
+    column: int
+    row: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,7 @@ def group_textures(geometry: GroupGeometry, group: Group, layout: CodeLayout) ->
         march={"uAtlasRows": plane.rows},
         minimum=minimum,
         step=step,
+        active_box=_active_box(geometry.geometry),
     )
 
 
@@ -158,6 +173,36 @@ def view_uniforms(camera: Camera, grid: VoxelGrid) -> dict[str, UniformValue]:
         "uFocal": (camera.focal_x, camera.focal_y),
         "uPicture": (float(camera.width), float(camera.height)),
     }
+
+
+def drawn_area(camera: Camera, box: NDArray[np.float64]) -> Area:
+    """The part of a picture outside of which nothing of a box (8, 3) can be seen."""
+    places, depths = camera.project(box)
+    size = np.array([camera.width, camera.height])
+    # A corner at or behind the camera projects to nowhere.
+    if float(depths.max()) <= 0:
+        return Area(0, 0, 0, 0)
+    if float(depths.min()) <= 0:
+        return Area(0, 0, camera.width, camera.height)
+    # One pixel around it absorbs the rounding of the shader's rays.
+    low = np.clip(np.floor(places.min(0)) - 1, 0, size).astype(int)
+    high = np.clip(np.ceil(places.max(0)) + 1, 0, size).astype(int)
+    column, row, width, height = (int(number) for number in (*low, *(high - low)))
+    return Area(column, row, width, height)
+
+
+def _active_box(geometry: FieldGeometry) -> NDArray[np.float64]:
+    """Corners (8, 3) in world space of the box around the active cells."""
+    active, grid = geometry.cells >= 0, geometry.grid
+    ends = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        used = np.flatnonzero(active.any(others))
+        first = grid.origin[axis]
+        ends.append(
+            [first + (used[0] + end) * grid.voxel_size for end in (0, used[-1] - used[0] + 1)]
+        )
+    return np.array(list(product(*ends)))
 
 
 def _check_side(name: str, size: int, limit: int) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hwcodec import BackendUnavailable
 from render.errors import GraphicsError
-from render.gl_textures import TextureLimits, UniformValue
+from render.gl_textures import Area, TextureLimits, UniformValue
 from render.shader_source import VERSION_CORE, VERSION_ES
 
 _ES3 = "GL_ARB_ES3_compatibility"
@@ -145,9 +145,16 @@ class Gl:
                     # A compiler may keep only the front of an array whose end it does not need.
                     uniform.write(np.ascontiguousarray(array[: uniform.array_length]))
 
-    def draw(self, program: Program, target: Target, textures: Mapping[str, Texture]) -> None:
-        """Draw over the whole target, with the textures by their names in the shader."""
+    def draw(
+        self,
+        program: Program,
+        target: Target,
+        textures: Mapping[str, Texture],
+        area: Area | None = None,
+    ) -> None:
+        """Draw over a target, or an area of it, with the textures by their names in the shader."""
         with self._opened():
+            target.handle.scissor = _corners(area)
             target.handle.use()
             for unit, (name, texture) in enumerate(textures.items()):
                 if name in program.handle:
@@ -155,14 +162,18 @@ class Gl:
                     program.handle[name].value = unit
             program.triangle.render(vertices=3)
 
-    def read(self, target: Target, attachment: int = 0) -> AnyArray:
+    def read(self, target: Target, attachment: int = 0, area: Area | None = None) -> AnyArray:
         """What was drawn, row 0 being the target's lowest; waits for the device."""
         texture = target.textures[attachment]
-        array = np.empty(texture.shape, texture.dtype)
+        shape = texture.shape
+        if area is not None:
+            shape = (area.height, area.width, *texture.shape[2:])
+        array = np.empty(shape, texture.dtype)
         components = 1 if array.ndim == 2 else array.shape[2]
         with self._opened():
             target.handle.read_into(
                 array,
+                viewport=_corners(area),
                 components=components,
                 attachment=attachment,
                 dtype=_TYPES[texture.dtype.name],
@@ -227,6 +238,10 @@ class Gl:
                 f"a texture would be {tuple(size)}, expected at most {limit} on a side on "
                 f"{self.name}; draw with the renderer 'march'"
             )
+
+
+def _corners(area: Area | None) -> tuple[int, int, int, int] | None:
+    return None if area is None else (area.column, area.row, area.width, area.height)
 
 
 def open_gl() -> Gl:
