@@ -62,19 +62,26 @@ export class Controls {
       fullscreen: "fullscreen",
     };
     for (const [id, command] of Object.entries(buttons)) byId(id).addEventListener("click", () => run(command));
+    // A press that changes nothing fires no input, yet the hand is on the bar from then on.
+    this.scrub.addEventListener("pointerdown", () => this.grab());
     this.scrub.addEventListener("input", () => this.slide());
-    this.scrub.addEventListener("change", () => this.release());
+    for (const end of ["change", "pointerup", "pointercancel"]) this.scrub.addEventListener(end, () => this.release());
     byId("fullscreen").hidden = !document.fullscreenEnabled;
   }
 
-  slide() {
-    const starts = !this.scrubbing;
+  grab() {
+    if (this.scrubbing) return;
     this.scrubbing = true; // From here on the bar shows the hand's frame, not the scene's.
-    if (starts) this.run("scrubStart");
+    this.run("scrubStart");
+  }
+
+  slide() {
+    this.grab();
     this.run("scrub", Number(this.scrub.value));
   }
 
   release() {
+    if (!this.scrubbing) return;
     this.scrubbing = false;
     this.run("scrubEnd");
   }

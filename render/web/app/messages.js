@@ -35,7 +35,9 @@ export function mayPass(error) {
 /** The sentence of an error, with an end. @param {any} error @returns {string} */
 export function sentenceOf(error) {
   const text = String(error?.message || error || "Something went wrong").trim();
-  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
+  // A sentence that begins with a file's name keeps it as it is.
+  const isWord = /^[a-z]+(\s|$)/.test(text);
+  const sentence = isWord ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
 }
 

@@ -77,7 +77,7 @@ export function poseOf(orbit) {
 }
 
 /** A picture narrower than this, width over height, shows less height instead of cutting the sides. */
-export const NARROWEST = 0.9;
+export const NARROWEST = 0.7;
 
 /**
  * The engine's view of a state at a picture size.

@@ -79,9 +79,6 @@ export class Page {
     const { scene, rungs } = player;
     if (!scene || !rungs) return;
     const { parameters } = this;
-    setText(byId("title"), scene.title || "Untitled scene");
-    document.title = `${scene.title || "Untitled scene"} \u2013 VideoRF`;
-    this.showPoster(scene);
     const cameraCount = scene.cameras.length;
     this.panels.fillScene({ rungs: scene.rungs, cameraCount }, rungs.playable);
     for (const warning of parameters.warnings) this.toasts.show(notice(warning));
@@ -112,18 +109,25 @@ export class Page {
     else this.toasts.show(notice(`The address asks for camera ${camera}; the scene has ${scene.cameras.length}. The start view is shown.`));
   }
 
-  /** @param {any} scene */
-  showPoster(scene) {
+  /** Title, colors and poster, while everything else is on its way. @param {any} scene */
+  announce(scene) {
+    const title = scene.title || "Untitled scene";
+    setText(byId("title"), title);
+    document.title = `${title} \u2013 VideoRF`;
     const [r, g, b] = scene.record.background.map((/** @type {number} */ value) => Math.round(255 * value));
     document.documentElement.style.setProperty("--scene", `rgb(${r} ${g} ${b})`);
     const poster = byId("poster");
     if (!scene.posterUrl || document.body.dataset.state === "ready") return;
-    poster.addEventListener("load", () => { poster.hidden = false; }, { once: true });
+    poster.addEventListener("load", () => {
+      poster.hidden = document.body.dataset.state === "ready";
+      document.body.toggleAttribute("data-poster", !poster.hidden);
+    }, { once: true });
     poster.src = scene.posterUrl;
   }
 
   /** @param {Player} player */
   follow(player) {
+    player.addEventListener("scene", () => this.announce(player.scene));
     player.addEventListener("change", () => this.refresh());
     player.addEventListener("draw", () => this.uncover());
     player.addEventListener("clear", (event) => this.toasts.clear(/** @type {CustomEvent} */ (event).detail));

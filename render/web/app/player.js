@@ -12,7 +12,7 @@ const RETRY = 1500;
 /** Milliseconds between looks at what to fetch next. */
 const PREFETCH = 250;
 
-/** Fires `change`, `message` (detail: a Message) and `clear` (detail: the key of one that is over). */
+/** Fires `scene` (title and poster are known), `change`, `message` (detail: a Message) and `clear` (detail: the key of one that is over). */
 export class Player extends EventTarget {
   /**
    * @param {any} engine as `engine.js` offers it
@@ -51,6 +51,7 @@ export class Player extends EventTarget {
     const { engine, canvas } = this;
     const scene = await engine.openScene(url, { signal: this.control.signal });
     this.scene = scene;
+    this.dispatchEvent(new Event("scene"));
     const playable = await engine.playableRungs(scene);
     const renderer = await engine.createRenderer(canvas, { signal: this.control.signal });
     this.stage = new Stage(canvas, renderer, { frameRate: scene.frameRate });

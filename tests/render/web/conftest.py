@@ -120,7 +120,7 @@ def _bake_by_hand(store: Any) -> Any:  # noqa: ANN401 -- bake is imported by fix
     from render.shading import ShadingMlp, ShadingShape, weights_to_bytes
 
     capture = open_capture(CaptureOptions("procedural:3:32"))
-    grid, shading = cover(capture.aabb, 12), ShadingShape(4, 8, 2, 1)
+    grid, shading = cover(capture.aabb, 20), ShadingShape(8, 8, 2, 1)
     generator = np.random.default_rng(3)
     spans, atlases = [], []
     for index in range(GROUP_COUNT):
@@ -129,9 +129,9 @@ def _bake_by_hand(store: Any) -> Any:  # noqa: ANN401 -- bake is imported by fix
         store.write(f"occupancy/group{index}", "key", encode_occupancy(vertices))
         spans.append(Span(first, GROUP_FRAMES, f"occupancy/group{index}-key.bin"))
         texels = build_mapping(OccupancyGrid(grid, vertices), 8).texel_count
-        start = generator.normal(0, 1.5, (texels, 5))
+        start = generator.normal(0, 1.5, (texels, 9))
         for frame in range(first, first + GROUP_FRAMES):
-            values = start + 0.1 * (frame - first) * generator.normal(0, 1, (texels, 5))
+            values = start + 0.1 * (frame - first) * generator.normal(0, 1, (texels, 9))
             store.write_array(f"atlas/frame{frame}", "key", values.astype(np.float16))
             atlases.append(f"atlas/frame{frame}-key.npy")
     store.write("shading/network", "key", weights_to_bytes(ShadingMlp(shading)))

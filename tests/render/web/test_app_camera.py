@@ -116,7 +116,7 @@ def test_a_narrow_picture_shows_less_height_instead_of_cutting_the_sides(run) ->
     body = ORBIT + "return given.sizes.map(([w, h]) => orbits.viewOf(start, w, h).focalX);"
     wide, square, phone = run(body, start=START, sizes=[[900, 500], [500, 500], [390, 844]])
     assert wide == square == pytest.approx(600)
-    assert phone == pytest.approx(1.2 * 390 / 0.9)
+    assert phone == pytest.approx(1.2 * 390 / 0.7)
 
 
 MOTION = """

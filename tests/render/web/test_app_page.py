@@ -156,11 +156,12 @@ def test_waiting_helps_against_a_lost_connection_and_not_against_a_missing_file(
 
 def test_every_error_becomes_a_sentence(run) -> None:
     body = MESSAGE + (
-        "return [new Error('no luck'), 'odd', null, undefined, { message: 'Done.' }]"
-        ".map(messages.sentenceOf);"
+        "return [new Error('no luck'), 'odd', null, undefined, { message: 'Done.' },"
+        " 'a/b.mp4 is gone'].map(messages.sentenceOf);"
     )
     assert run(body) == [
         "No luck.", "Odd.", "Something went wrong.", "Something went wrong.", "Done.",
+        "a/b.mp4 is gone.",
     ]  # fmt: skip
 
 

@@ -157,7 +157,7 @@ def test_the_chip_names_the_debug_picture_and_leads_back(seat) -> None:
     assert seat.state()["mode"] == "color"
 
 
-@pytest.mark.parametrize("route", ["copyTo", "video"])
+@pytest.mark.parametrize("route", ["copyTo", "texture", "video"])
 def test_luma_comes_by_the_route_that_was_chosen(seat, route) -> None:
     seat.run("setRoute", route)
     state = seat.until(lambda state: state["route"] == route and not state["waiting"])
@@ -325,7 +325,7 @@ def test_statistics_show_what_the_state_says(show) -> None:
     seat.ready()
     seat.run("setMode", "color")
     text = seat.page.locator("#statistics").inner_text()
-    for part in ("3 of 20", "high", "exact (copied codes)", "kbit/s", "Buffer", "320\u00d7240"):
+    for part in ("3 of 20", "high", "exact (copied codes)", "Mbit/s", "Buffer", "320\u00d7240"):
         assert part in text, part
 
 

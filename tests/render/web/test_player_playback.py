@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -64,9 +65,8 @@ def test_every_seek_puts_exactly_that_frame_on_screen(show) -> None:
     pictures = {}
     for frame in (0, 4, 5, 19, 11, 10, 9, 0, 4, 19):
         answer = seat.seek(frame)
-        assert answer["frame"] == frame == seat.state()["frame"]
-        if answer["markFrame"] is not None:
-            assert answer["markFrame"] == frame
+        assert answer == {"frame": frame, "markFrame": frame}
+        assert seat.state()["frame"] == frame
         pictures.setdefault(frame, set()).add(seat.picture())
     assert {frame: len(same) for frame, same in pictures.items()} == dict.fromkeys(pictures, 1)
     assert len(set.union(*pictures.values())) == len(pictures), "two frames look alike"
@@ -161,11 +161,11 @@ PACED = """
 
 @pytest.fixture
 def paced(open_player, published, site, tmp_path) -> Callable[[str, int], Any]:
-    """The scene with rungs of 1 and 100 kbit/s, over a network that the test slows down."""
+    """The scene with rungs of 1 and 300 kbit/s, over a network that the test slows down."""
     copy = tmp_path / "scene"
     shutil.copytree(published, copy)
     document = json.loads((copy / "scene.json").read_text("utf-8"))
-    for rung, bandwidth in zip(document["rungs"], (1_000, 100_000), strict=True):
+    for rung, bandwidth in zip(document["rungs"], (1_000, 300_000), strict=True):
         rung["bandwidth"] = bandwidth
     (copy / "scene.json").write_text(json.dumps(document), "utf-8")
     address = site.mount("paced", copy)
@@ -188,7 +188,7 @@ def test_a_slow_network_goes_down_instead_of_waiting_for_ever(paced) -> None:
     assert seat.ready()["rung"] == "high"
     seat.run("setRung", None)
     state = seat.until(lambda state: state["rung"] == "low")
-    assert state["throughput"] < 100_000
+    assert state["throughput"] < 300_000
 
 
 def test_a_rung_that_this_browser_does_not_decode_is_never_chosen(
@@ -227,11 +227,31 @@ def test_a_bare_package_opens_as_a_scene_with_one_rung(open_player, scene_packag
         assert seat.page.locator("#title").inner_text() == "made up"
 
 
-def test_the_page_opens_the_scene_of_its_own_folder(open_player, published, site) -> None:
-    site.answers["/scene.json"] = lambda _: (200, (published / "scene.json").read_bytes())
-    site.mount("rungs", published / "rungs")
-    try:
-        seat = open_player("?play=0")
-        assert seat.ready()["frameCount"] == FRAMES
-    finally:
-        del site.answers["/scene.json"]
+def test_a_published_folder_plays_from_our_own_server(open_player, published) -> None:
+    from render.serve import open_server
+
+    with open_server(published) as server:
+        seat = open_player(f"http://127.0.0.1:{server.port}/?play=1&loop=0")
+        state = seat.until(lambda state: state["ended"])
+    assert (state["frame"], state["errors"], state["route"]) == (FRAMES - 1, 0, "copyTo")
+    assert seat.logs == []
+
+
+def test_the_poster_is_there_while_the_scene_loads_and_as_large_as_its_first_frame(
+    open_player, published, site
+) -> None:
+    address = site.mount("slow", published)
+    stream = next((published / "rungs" / "low" / "streams").glob("*0000.mp4"))
+
+    def late(_: int) -> tuple[int, bytes]:
+        time.sleep(1.5)
+        return 200, stream.read_bytes()
+
+    site.answers[f"/slow/rungs/low/streams/{stream.name}"] = late
+    seat = open_player(f"?scene={address}&play=0")
+    poster = seat.page.locator("#poster")
+    poster.wait_for(state="visible")
+    assert seat.state()["page"] == "loading"
+    assert poster.bounding_box()["height"] == pytest.approx(240, abs=1)
+    seat.ready()
+    assert not poster.is_visible()
