@@ -115,7 +115,7 @@ def test_pictures_uploaded_as_colors_draw_the_same(run, site, package, decoder) 
     ours = found["all"].reshape(-1, 48, 48, 4)
     theirs = expected(scene, frames, [scene.cameras[view] for view in views])
     error = np.abs(ours - theirs)
-    # Colors of neutral chroma lead back to the codes; the border, which browsers blur, has no texel.
+    # Neutral colors lead back to the codes; the border, which browsers blur, has no texel.
     assert error.mean() < 1e-6
     assert error.max() <= 1 / 255
 
