@@ -74,7 +74,7 @@ def publish(packages: Sequence[str | Path], out: str | Path, options: PublishOpt
     """Write the folder ``out``, all of it or nothing; it may replace one published before.
 
     Packages of one bake become rungs of one scene. Without an H.264 package among them, which every
-    browser decodes, one is made from the first.
+    browser decodes, one is made from the largest.
 
     Raises:
         SceneError: if there is no package, or they show different scenes.
@@ -159,11 +159,12 @@ def _write_rungs(
     if not any(is_for_every_player(scene) for scene in scenes):
         name = f"h264-8bit-qp-{options.qp}"
         place = folder / "rungs" / name
-        write_package(place, web_rung(scenes[0], options.qp))
+        source = max(scenes, key=lambda scene: sum(scene.package.sizes().values()))
+        write_package(place, web_rung(source, options.qp))
         made = open_package(place)
         rungs.append(_finish_rung(place, name, made, "web8"))
         notes.append(
-            f"made the rung {name} from {scenes[0].package.path.name}, since not every browser "
+            f"made the rung {name} from {source.package.path.name}, since not every browser "
             "decodes the others"
         )
     return tuple(sorted(rungs, key=lambda rung: rung.bandwidth)), tuple(notes)

@@ -76,10 +76,12 @@ def describe_rung(name: str, package: Package, profile: str) -> Rung:
     rates = [_bits_per_second(stream) for stream in streams]
     seconds = [_seconds(stream) for stream in streams]
     total_bits = 8 * sum(stream["bytes"] for stream in streams)
+    # Who decodes the largest pictures decodes the others; their level is the highest.
+    largest = max(streams, key=lambda stream: stream["width"] * stream["height"])
     return Rung(
         name=name,
-        codec=streams[0]["codec"],
-        codec_string=streams[0]["codec_string"],
+        codec=largest["codec"],
+        codec_string=largest["codec_string"],
         profile=profile,
         bit_depth=streams[0]["bit_depth"],
         bandwidth=round(total_bits / sum(seconds)),
@@ -118,6 +120,7 @@ def check_same_scene(scenes: Sequence[BakedScene]) -> None:
             "frame count": (other.frame_count, first.frame_count),
             "frame rate": (other.record.frame_rate, first.record.frame_rate),
             "box": (other.record.grid.aabb, first.record.grid.aabb),
+            "groups": (_group_lengths(other), _group_lengths(first)),
             "cameras": (other.package.blob(RIG_BLOB), first.package.blob(RIG_BLOB)),
         }
         for what, (got, expected) in pairs.items():
@@ -173,6 +176,11 @@ def _stream(
     geometry = PictureGeometry(YUV420P8, layout.width, layout.height, scene.record.frame_rate)
     settings = EncoderSettings(choice.encoder, geometry, ConstantQp(qp))
     return StreamContent(f"group{coded.stream:04d}", encode(pictures, settings), choice)
+
+
+def _group_lengths(scene: BakedScene) -> list[int]:
+    """Rungs change between groups, so all must have the same ones."""
+    return [group.frame_count for group in scene.record.groups]
 
 
 def _rate(scene: BakedScene) -> str:

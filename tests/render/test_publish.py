@@ -150,6 +150,15 @@ def test_packages_of_different_scenes_do_not_mix(packages, tmp_path) -> None:
         publishing.check_same_scene(scenes)
 
 
+def test_bakes_with_other_groups_do_not_mix(packages) -> None:
+    one, other = open_scene(packages["fine"]), open_scene(packages["coarse"])
+    first, second = other.record.groups
+    object.__setattr__(first, "frame_count", 1)
+    object.__setattr__(second, "frame_count", 2)
+    with pytest.raises(SceneError, match=r"groups is \[1, 2\], expected \[2, 1\]"):
+        publishing.check_same_scene([one, other])
+
+
 def test_no_package_at_all_is_refused(tmp_path) -> None:
     with pytest.raises(SceneError, match="expected at least one"):
         publish([], tmp_path / "site", PublishOptions())
