@@ -9,6 +9,7 @@ from bake.pipeline import bake
 from bake.progress import LineProgress, Progress
 from bake.sequence import BakedSequence
 from hwcodec import ConstantQp, EncoderChoice
+from render.devices import choose_device
 
 
 def bake_capture(
@@ -19,13 +20,15 @@ def bake_capture(
     ``settings`` are those of `bake-sequence`, such as ``["preset=fast", "capture.scale=0.5"]``.
 
     Raises:
+        BackendUnavailable: if ``device=cuda`` was set and no such device can be used here.
         BakeError: if settings, capture or disk do not allow it; the message says what to change.
     """
     # Hydra is loaded here, so that importing this package stays cheap.
-    from bake.config import load_config
+    from bake.config import load_command
 
-    config = load_config([f"capture.path={path}", *settings])
-    return bake(open_capture(config.capture), config, Path(out), progress or LineProgress())
+    command = load_command([f"capture.path={path}", *settings])
+    config, device = command.config, choose_device(command.device)
+    return bake(open_capture(config.capture), config, Path(out), progress or LineProgress(), device)
 
 
 def encode_scene(

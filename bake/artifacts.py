@@ -9,7 +9,8 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from bake.errors import ArtifactError
 from bake.scene_folder import SCENE_FILE, STAGE_FOLDERS, check_out_folder
 from hwcodec import replace_file
+from render.errors import RenderError
 
 # What `ArtifactStore.path` makes, and the temporary files that a killed bake leaves beside it.
 _ARTIFACT = re.compile(r".+-[0-9a-f]{16}\.\w+|\..+\.\d+\.part")
@@ -186,3 +188,14 @@ def _plain(value: object) -> object:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(f"cannot key an artifact by a {type(value).__name__}")
+
+
+@contextmanager
+def damage_named(file_name: str) -> Iterator[None]:
+    """Turn what the renderer says about a stored result into an error that names the file."""
+    try:
+        yield
+    except RenderError as error:
+        raise ArtifactError(
+            f"{file_name} is damaged: {error}; delete it and run the bake again"
+        ) from error

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import bake.limits as bounds
+from bake.block_loss import BlockLoss
 from bake.capture import Capture, View
 from bake.errors import CaptureError
+from bake.field_adam import Rates
 from bake.hull import visual_hull
 from bake.losses import LossConfig
 from bake.rays import TrainingRays, useful_pixels
-from bake.trainer import AtlasTrainer, BlockLoss, Rates, Schedule, Shading, ValueRange
+from bake.trainer import AtlasTrainer, Schedule, Shading
+from bake.value_range import ValueRange
 from hwcodec.records import finite_number, positive_number, whole_number
 from render.cameras import Camera, pixel_rays
 from render.field import Field, build_geometry
@@ -97,9 +100,14 @@ def read_training_views(capture: Capture, frame_index: int) -> FrameViews:
 
 
 def find_occupancy(
-    grid: VoxelGrid, views: FrameViews, config: CoarseConfig, background: Sequence[float], seed: int
+    grid: VoxelGrid,
+    views: FrameViews,
+    config: CoarseConfig,
+    background: Sequence[float],
+    seed: int,
+    device: str = "cpu",
 ) -> OccupancyGrid:
-    """The vertices of ``grid`` that the frame needs.
+    """The vertices of ``grid`` that the frame needs; the coarse field trains on ``device``.
 
     Raises:
         CaptureError: if nothing is left, which means that masks, box or cameras disagree.
@@ -111,7 +119,7 @@ def find_occupancy(
             "the visual hull is empty: no vertex of the scene box lies inside all masks; "
             "check the masks, the camera poses and the aabb"
         )
-    weights = _train_weights(hull, views, config, (torch.tensor(background), seed))
+    weights = _train_weights(hull, views, config, (torch.tensor(background, device=device), seed))
     kept = dilate(weights > config.weight_threshold)
     if not kept.any():
         kept = hull.vertices
@@ -137,10 +145,11 @@ def _train_weights(
     background, seed = scene
     mapping = build_mapping(hull, _BLOCK_SIZE)
     geometry = build_geometry(hull.grid, mapping)
-    useful = [useful_pixels(geometry, camera) for camera in views.cameras]
+    device = str(background.device)
+    useful = [useful_pixels(geometry, camera, device) for camera in views.cameras]
     rays = TrainingRays(geometry, views.cameras, [view.rgb for view in views.views], useful)
-    trainer = AtlasTrainer(geometry, 3, _STEP, ValueRange(levels=0))
-    start = torch.zeros(mapping.texel_count, 4)
+    trainer = AtlasTrainer(geometry, 3, _STEP, ValueRange(levels=0), device)
+    start = torch.zeros(mapping.texel_count, 4, device=device)
     start[:, 0] = config.initial_density
     trainer.load(start)
     rates = Rates(density=config.density_rate, feature=config.density_rate, final_factor=1.0)
@@ -155,12 +164,13 @@ def _vertex_weights(
     field: Field, mapping: MappingTable, cameras: Sequence[Camera]
 ) -> NDArray[np.float32]:
     """Largest weight per vertex of the grid over all pixels of all cameras."""
-    largest = torch.zeros(mapping.texel_count)
+    device = field.density.device
+    largest = torch.zeros(mapping.texel_count, device=device)
     for camera in cameras:
-        weights, _ = texel_weights(field, field.geometry.to_grid(pixel_rays(camera)))
+        weights, _ = texel_weights(field, field.geometry.to_grid(pixel_rays(camera), device))
         largest = torch.maximum(largest, weights)
     grid = np.zeros(mapping.texel_of_vertex.shape, np.float32)
-    grid[tuple(mapping.vertices.T)] = largest.numpy()[mapping.texels]
+    grid[tuple(mapping.vertices.T)] = largest.cpu().numpy()[mapping.texels]
     return grid
 
 

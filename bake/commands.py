@@ -5,8 +5,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from bake.capture import open_capture
 from bake.config import BakeCommand, ConfigError, describe, load_command, preset_names
 from bake.errors import BakeError, CapacityError, CaptureError, FolderError
@@ -27,6 +25,7 @@ from hwcodec import (
     open_package,
 )
 from render.console import UsageError, run, say, warn
+from render.devices import choose_device
 
 # What codecs count in.
 _MOST_BITS_PER_SECOND = (1 << 31) - 1
@@ -69,32 +68,20 @@ def encode_atlas(argv: Sequence[str] | None = None) -> int:
 
 def _bake(words: Sequence[str]) -> None:
     command = load_command(words)
-    _check_device(command.device)
+    device = choose_device(command.device)
     out = Path(command.out)
     check_out_folder(out)
     capture = open_capture(command.capture)
     sys.stderr.write(
         f"{capture.name}: {capture.frame_count} frames, {len(capture.split.train)} training and "
         f"{len(capture.split.test)} held-out views of "
-        f"{capture.cameras[0].width}x{capture.cameras[0].height}\n"
+        f"{capture.cameras[0].width}x{capture.cameras[0].height}; device: {device}\n"
     )
-    sequence = bake(capture, command.config, out, LineProgress())
+    sequence = bake(capture, command.config, out, LineProgress(), device)
     say(
         f"baked {sequence.frame_count} frames in {len(sequence.groups)} groups into {command.out}; "
         f"next: encode-atlas {command.out} --out PACKAGE"
     )
-
-
-def _check_device(device: str) -> None:
-    """Training runs on the processor in this version; whoever asks for more is told."""
-    if device not in {"auto", "cpu", "cuda"}:
-        raise UsageError(f"device is {device!r}, expected auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError(
-            "device is cuda, but torch finds no CUDA device here; use device=cpu or device=auto"
-        )
-    if device == "cuda":
-        warn("baking runs on the CPU in this version, since its march kernels are CPU code")
 
 
 def _encode(arguments: argparse.Namespace) -> None:

@@ -5,109 +5,23 @@ frame t        starts from frame t - 1, regularized toward it
 group change   features carried over by grid vertex, then trained as the first of a group
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-import bake.limits as bounds
+from bake.block_loss import BlockLoss
 from bake.coarse import FrameViews
+from bake.field_adam import Rates
 from bake.losses import LossConfig
+from bake.optimize_config import OptimizeConfig, ShadingConfig
 from bake.rays import TrainingRays, useful_pixels
-from bake.trainer import AtlasTrainer, BlockLoss, FitReport, Rates, Schedule, Shading, ValueRange
-from hwcodec.records import finite_number, positive_number, whole_number
+from bake.trainer import AtlasTrainer, FitReport, Schedule, Shading
 from render.field import Field, FieldGeometry, build_geometry, make_field
-from render.mapping import BLOCK_SIZES, UNMAPPED, MappingTable, build_mapping
+from render.mapping import UNMAPPED, MappingTable, build_mapping
 from render.occupancy import OccupancyGrid
 from render.shading import ShadingMlp, ShadingShape, round_weights
-
-
-@dataclass(frozen=True, slots=True)
-class ShadingConfig:
-    """Sizes of the shading network; see `render.shading.ShadingShape`.
-
-    Raises:
-        ValueError: if the renderer draws no such network.
-    """
-
-    feature_count: int = 8
-    width: int = 32
-    depth: int = 3
-    frequency_count: int = 2
-
-    def __post_init__(self) -> None:
-        """Refuse what the renderer would refuse, which is a ValueError too, before any work."""
-        ShadingShape(self.feature_count, self.width, self.depth, self.frequency_count)
-
-    @property
-    def shape(self) -> ShadingShape:
-        """The same sizes as the renderer states them."""
-        return ShadingShape(self.feature_count, self.width, self.depth, self.frequency_count)
-
-
-@dataclass(frozen=True, slots=True)
-class OptimizeConfig:
-    """How atlases are trained.
-
-    Attributes:
-        first_iterations: steps for the first frame, which also trains the network.
-        group_iterations: steps for the first frame of a later group.
-        iterations: steps for every other frame.
-        rays: rays per step.
-        step: sample spacing in voxels.
-        block_size: texels along one side of an atlas block.
-        density_rate, feature_rate, network_rate: Adam's learning rates at the start.
-        final_factor: what the rates have shrunk to at the end of a frame.
-        later_factor: what density and feature rates are multiplied by after the first frame.
-        density_range, feature_range: limits of texel values, which are also the codec's range.
-        levels: steps of the simulated quantizer; 0 turns it off.
-        initial_density: density before activation of a vertex without history.
-        lifted_density: least density that a vertex starts with when it enters a frame's occupancy.
-
-    Raises:
-        ValueError: if a number cannot work.
-    """
-
-    first_iterations: int = 600
-    group_iterations: int = 300
-    iterations: int = 150
-    rays: int = 4096
-    step: float = 0.5
-    block_size: int = 8
-    density_rate: float = 0.3
-    feature_rate: float = 0.05
-    network_rate: float = 5e-3
-    final_factor: float = 0.1
-    later_factor: float = 1.0
-    density_range: float = 8.0
-    feature_range: float = 4.0
-    levels: int = 219
-    initial_density: float = -3.0
-    lifted_density: float = -3.0
-
-    def __post_init__(self) -> None:
-        """Refuse settings that would train nothing or diverge at once."""
-        for name in ("first_iterations", "group_iterations", "iterations"):
-            whole_number(name, getattr(self, name), 1, bounds.MOST_ITERATIONS)
-        whole_number("rays", self.rays, 1, bounds.MOST_RAYS)
-        whole_number("levels", self.levels, 0, bounds.MOST_LEVELS)
-        if self.block_size not in BLOCK_SIZES:
-            raise ValueError(f"block_size is {self.block_size}, expected one of {BLOCK_SIZES}")
-        finite_number("step", self.step, bounds.SMALLEST_STEP, bounds.LARGEST_STEP)
-        rates = ("density_rate", "feature_rate", "network_rate")
-        for name in (*rates, "final_factor", "later_factor"):
-            positive_number(name, getattr(self, name), bounds.LARGEST_VALUE)
-        for name in ("density_range", "feature_range"):
-            value = getattr(self, name)
-            finite_number(name, value, bounds.SMALLEST_RANGE, bounds.LARGEST_VALUE)
-        for name in ("initial_density", "lifted_density"):
-            limit = self.density_range
-            finite_number(f"{name} within the density_range", getattr(self, name), -limit, limit)
-
-    @property
-    def limits(self) -> ValueRange:
-        """Value limits as the trainer takes them."""
-        return ValueRange(self.density_range, self.feature_range, self.levels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,17 +53,21 @@ class FrameResult:
 
 
 class SequenceOptimizer:
-    """Trains frames in order; holds the current group's trainer, and useful pixels per view."""
+    """Trains frames in order; holds the current group's trainer, and useful pixels per view.
+
+    Everything runs on ``device``; results come back to the processor.
+    """
 
     def __init__(
         self,
         configs: tuple[OptimizeConfig, LossConfig, ShadingConfig],
         background: tuple[float, ...],
         seed: int,
+        device: str = "cpu",
     ) -> None:
         self._config, self._losses, self._shading = configs
-        self._background = torch.tensor(background, dtype=torch.float32)
-        self._seed = seed
+        self._background = torch.tensor(background, dtype=torch.float32, device=device)
+        self._seed, self._device = seed, device
         self._group: GroupScene | None = None
         self._trainer: AtlasTrainer | None = None
         self._useful: dict[int, Tensor] = {}
@@ -161,7 +79,7 @@ class SequenceOptimizer:
 
         ``occupancy`` is the frame's own, within the group's union; see `adapt_density`.
         """
-        network = _new_network(self._shading.shape, self._seed)
+        network = _new_network(self._shading.shape, self._seed).to(self._device)
         optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99))
         shading = Shading(network, self._background, optimizer)
         start = fresh_texels(scene.mapping, self._config, self._shading.feature_count, self._seed)
@@ -181,8 +99,9 @@ class SequenceOptimizer:
         """A later frame, from the texels of the one before or from those carried into its group."""
         is_new = start.is_group_start
         iterations = self._config.group_iterations if is_new else self._config.iterations
-        previous = None if is_new else scene.field(start.texels, self._config)
-        shading = Shading(network, self._background)
+        before = start.texels.to(self._device)
+        previous = None if is_new else scene.field(before, self._config)
+        shading = Shading(deepcopy(network).to(self._device), self._background)
         schedule = self._schedule(iterations, start.frame_index)
         begin = adapt_density(start.texels, scene.mapping, start.motion, self._config)
         texels, report = self._fit(scene, views, (begin, previous), (shading, schedule))
@@ -213,21 +132,22 @@ class SequenceOptimizer:
         trainer.load(texels)
         for index, camera in zip(views.indices, views.cameras, strict=True):
             if index not in self._useful:  # Found once per view and group.
-                self._useful[index] = useful_pixels(scene.geometry, camera)
+                self._useful[index] = useful_pixels(scene.geometry, camera, self._device)
         useful = [self._useful[index] for index in views.indices]
         pictures = [view.rgb for view in views.views]
         rays = TrainingRays(scene.geometry, views.cameras, pictures, useful)
         loss = BlockLoss(self._losses, self._config.block_size, self._config.limits, previous)
         report = trainer.fit(rays, *how, loss)
-        return scene.mapping.fill_padding(trainer.texels()).half(), report
+        return scene.mapping.fill_padding(trainer.texels().cpu()).half(), report
 
     def _enter(self, scene: GroupScene) -> AtlasTrainer:
         """The trainer of this group; a new group forgets the old one's buffers."""
         if self._group is not scene or self._trainer is None:
             config = self._config
             self._group, self._useful = scene, {}
+            features = self._shading.feature_count
             self._trainer = AtlasTrainer(
-                scene.geometry, self._shading.feature_count, config.step, config.limits
+                scene.geometry, features, config.step, config.limits, self._device
             )
         return self._trainer
 

@@ -4,7 +4,6 @@ capture -> occupancy per frame -> groups -> mapping table -> atlases -> baked se
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,10 +12,10 @@ import torch
 from torch import Tensor
 
 import bake.limits as bounds
-from bake.artifacts import ArtifactStore, digest_arrays, make_key
+from bake.artifacts import ArtifactStore, damage_named, digest_arrays, make_key
 from bake.capture import Capture, CaptureOptions
 from bake.coarse import CoarseConfig, FrameViews, find_occupancy, read_training_views
-from bake.errors import ArtifactError, CapacityError
+from bake.errors import CapacityError
 from bake.grouping import GroupingConfig, GroupPlan, plan_groups
 from bake.losses import LossConfig
 from bake.optimize import (
@@ -24,12 +23,11 @@ from bake.optimize import (
     FrameStart,
     GroupScene,
     Motion,
-    OptimizeConfig,
     SequenceOptimizer,
-    ShadingConfig,
     build_group,
     carry_texels,
 )
+from bake.optimize_config import OptimizeConfig, ShadingConfig
 from bake.progress import Progress
 from bake.scene_folder import SCENE_FILE
 from bake.sequence import (
@@ -40,6 +38,7 @@ from bake.sequence import (
     save_sequence,
 )
 from hwcodec.records import whole_number
+from render.devices import ON_CPU, DeviceChoice
 from render.errors import RenderError
 from render.mapping import MappingTable
 from render.occupancy import OccupancyGrid, VoxelGrid, cover
@@ -82,12 +81,17 @@ class _Atlas:
 
 
 class Bake:
-    """One bake in progress: the capture, the settings and the store they are kept in."""
+    """One bake in progress: the capture, the settings, the store they are kept in, the device."""
 
     def __init__(
-        self, capture: Capture, config: BakeConfig, store: ArtifactStore, progress: Progress
+        self,
+        capture: Capture,
+        config: BakeConfig,
+        store: ArtifactStore,
+        progress: Progress,
+        device: DeviceChoice = ON_CPU,
     ) -> None:
-        self._capture, self._config = capture, config
+        self._capture, self._config, self._device = capture, config, device
         self._store, self._progress = store, progress
         self._grid: VoxelGrid = _cover(capture, config.resolution)
         self._digests: dict[int, bytes] = {}
@@ -122,11 +126,11 @@ class Bake:
         name = f"occupancy/frame{index:05d}"
         stored = self._store.read(name, key)
         if stored is not None:
-            with _damage_named(f"{name}-{key}.bin"):
+            with damage_named(f"{name}-{key}.bin"):
                 return OccupancyGrid(self._grid, decode_occupancy(stored, self._grid.shape))
         seed = config.seed * 1_000_003 + index
-        background = self._capture.background
-        occupancy = find_occupancy(self._grid, views, config.coarse, background, seed)
+        background, device = self._capture.background, self._device.device
+        occupancy = find_occupancy(self._grid, views, config.coarse, background, seed, device)
         self._store.write(name, key, encode_occupancy(occupancy.vertices))
         return occupancy
 
@@ -137,6 +141,7 @@ class Bake:
             (self._config.optimize, self._config.losses, self._config.shading),
             self._capture.background,
             self._config.seed,
+            self._device.device,
         )
         files: list[str] = []
         network: tuple[ShadingMlp, str] | None = None
@@ -168,7 +173,7 @@ class Bake:
         if stored is not None and weights is not None:
             texels = torch.from_numpy(stored)
             if last is None:
-                with _damage_named(f"shading/network-{key}.bin"):
+                with damage_named(f"shading/network-{key}.bin"):
                     read = weights_from_bytes(weights, self._config.shading.shape)
                 network = (read, self._relative("shading/network", key, "bin"))
             message = "resumed"
@@ -253,6 +258,7 @@ class Bake:
             provenance={
                 "capture": capture.name,
                 "frame_indices": list(capture.frame_indices),
+                "device": asdict(self._device),
                 "config": _without_paths(asdict(config)),
             },
         )
@@ -268,13 +274,23 @@ class Bake:
         return path.relative_to(self._store.root).as_posix()
 
 
-def bake(capture: Capture, config: BakeConfig, out: Path, progress: Progress) -> BakedSequence:
+def bake(
+    capture: Capture,
+    config: BakeConfig,
+    out: Path,
+    progress: Progress,
+    device: DeviceChoice = ON_CPU,
+) -> BakedSequence:
     """Bake a capture into ``out``; run again with the same arguments to resume a stopped bake.
+
+    The device is no part of the result's identity: what one has stored, another takes over. On the
+    processor a resumed bake ends with the bytes of an uninterrupted one; on a CUDA device no two
+    runs have the same bytes, because gradients are added in no fixed order.
 
     Raises:
         BakeError: as `Bake.run` does.
     """
-    return Bake(capture, config, ArtifactStore(out), progress).run()
+    return Bake(capture, config, ArtifactStore(out), progress, device).run()
 
 
 def _cover(capture: Capture, resolution: int) -> VoxelGrid:
@@ -287,17 +303,6 @@ def _cover(capture: Capture, resolution: int) -> VoxelGrid:
         return cover(capture.aabb, resolution)
     except RenderError as error:
         raise CapacityError(f"the aabb of {capture.name!r} takes no grid: {error}") from error
-
-
-@contextmanager
-def _damage_named(file_name: str) -> Iterator[None]:
-    """Turns what the renderer says about a stored result into an error that names the file."""
-    try:
-        yield
-    except RenderError as error:
-        raise ArtifactError(
-            f"{file_name} is damaged: {error}; delete it and run the bake again"
-        ) from error
 
 
 def _without_paths(config: dict[str, object]) -> dict[str, object]:

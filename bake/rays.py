@@ -33,7 +33,7 @@ class TrainingRays:
     """All useful pixels of one frame's training views.
 
     ``pictures`` are uint8 (rows, columns, 3); ``useful`` lists, per view, the flat pixel numbers
-    whose rays meet an active cell.
+    whose rays meet an active cell. Rays are drawn on the device that these lie on.
 
     Raises:
         CaptureError: if there is no useful pixel at all.
@@ -46,9 +46,12 @@ class TrainingRays:
         pictures: Sequence[NDArray[np.uint8]],
         useful: Sequence[Tensor],
     ) -> None:
+        device = useful[0].device if useful else torch.device("cpu")
         sizes = [camera.width * camera.height for camera in cameras]
-        self._first = torch.tensor(np.concatenate([[0], np.cumsum(sizes)[:-1]]), dtype=torch.int64)
-        self._colors = torch.from_numpy(np.concatenate([p.reshape(-1, 3) for p in pictures]))
+        first = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+        self._first = torch.from_numpy(first).to(device)
+        colors = torch.from_numpy(np.concatenate([p.reshape(-1, 3) for p in pictures]))
+        self._colors = colors.to(device)
         self._pixels = torch.cat(
             [pixels + first for pixels, first in zip(useful, self._first, strict=True)]
         )
@@ -57,16 +60,14 @@ class TrainingRays:
                 "no pixel of any training view looks at the scene; check the camera poses and the "
                 "aabb, which must be in the same units and axes"
             )
-        self._widths = torch.tensor([camera.width for camera in cameras])
-        self._lenses = torch.tensor(
-            [[c.focal_x, c.focal_y, c.center_x, c.center_y] for c in cameras], dtype=torch.float64
-        )
+        self._widths = torch.tensor([camera.width for camera in cameras], device=device)
+        lenses = [[c.focal_x, c.focal_y, c.center_x, c.center_y] for c in cameras]
+        self._lenses = torch.tensor(lenses, dtype=torch.float64, device=device)
         turns = np.stack([camera.world_to_camera[:3, :3] for camera in cameras])
-        self._turns = torch.from_numpy(turns)
+        self._turns = torch.from_numpy(turns).to(device)
         positions = np.stack([camera.position for camera in cameras])
-        self._origins = torch.from_numpy(positions - geometry.grid.origin).div(
-            geometry.grid.voxel_size
-        )
+        offsets = torch.from_numpy(positions - geometry.grid.origin).to(device)
+        self._origins = offsets / geometry.grid.voxel_size
 
     @property
     def count(self) -> int:
@@ -74,8 +75,10 @@ class TrainingRays:
         return len(self._pixels)
 
     def draw(self, count: int, generator: torch.Generator) -> RayBatch:
-        """``count`` random pixels, with replacement."""
-        chosen = self._pixels[torch.randint(self.count, (count,), generator=generator)]
+        """``count`` random pixels, with replacement; the generator is of the rays' device."""
+        device = self._pixels.device
+        numbers = torch.randint(self.count, (count,), generator=generator, device=device)
+        chosen = self._pixels[numbers]
         view = torch.searchsorted(self._first, chosen, right=True) - 1
         local = chosen - self._first[view]
         column, row = local % self._widths[view], local // self._widths[view]
@@ -89,10 +92,13 @@ class TrainingRays:
         return RayBatch(rays, self._colors[chosen].float() / 255)
 
 
-def useful_pixels(geometry: FieldGeometry, camera: Camera) -> Tensor:
+def useful_pixels(
+    geometry: FieldGeometry, camera: Camera, device: torch.device | str = "cpu"
+) -> Tensor:
     """Flat numbers of the pixels whose rays meet an active cell; the rest shows background only."""
-    rays = geometry.to_grid(pixel_rays(camera))
-    texels = torch.full((geometry.texel_count, 2), _OPAQUE)
+    pixels = torch.arange(camera.width * camera.height, device=device)
+    rays = geometry.to_grid(pixel_rays(camera, pixels), device)
+    texels = torch.full((geometry.texel_count, 2), _OPAQUE, device=device)
     field = make_field(geometry, texels, empty_density=_OPAQUE, step=0.5)
     _, transmittance = texel_weights(field, rays)
     return torch.nonzero(transmittance < 1).flatten()

@@ -18,7 +18,7 @@ from bake.capture import Capture, CaptureOptions, open_capture
 from bake.coarse import CoarseConfig
 from bake.export import ExportOptions, export
 from bake.losses import LossConfig
-from bake.optimize import OptimizeConfig, ShadingConfig
+from bake.optimize_config import OptimizeConfig, ShadingConfig
 from bake.pipeline import BakeConfig, bake
 from bake.progress import Progress
 from bake.sequence import BakedSequence

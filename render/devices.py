@@ -25,6 +25,10 @@ class DeviceChoice:
         return f"{self.device} ({self.reason})"
 
 
+# Where everything runs unless it is told otherwise.
+ON_CPU = DeviceChoice("cpu", "requested")
+
+
 def choose_device(wanted: str = "auto") -> DeviceChoice:
     """The device for ``wanted``; auto takes CUDA where torch and numba-cuda both work.
 
@@ -35,7 +39,7 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
     if wanted not in DEVICES:
         raise UnsupportedConfig(f"device is {wanted!r}, expected auto, cpu or cuda")
     if wanted == "cpu":
-        return DeviceChoice("cpu", "requested")
+        return ON_CPU
     absence = cuda_absence()
     if absence is None:
         how = "requested" if wanted == "cuda" else "found"

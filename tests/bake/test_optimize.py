@@ -243,9 +243,9 @@ def test_useful_pixels_are_found_once_per_view_and_belong_to_it(bench, monkeypat
     """Cameras are made anew for every frame here, so nothing about them as objects can tell."""
     asked = []
 
-    def spy(geometry: FieldGeometry, camera: Camera) -> torch.Tensor:
+    def spy(geometry: FieldGeometry, camera: Camera, device: str) -> torch.Tensor:
         asked.append(camera)
-        return useful_pixels(geometry, camera)
+        return useful_pixels(geometry, camera, device)
 
     monkeypatch.setattr("bake.optimize.useful_pixels", spy)
     optimizer, scene, views = bench.optimizer(), bench.scenes[0], bench.sphere.views()
