@@ -13,7 +13,7 @@ from benchmarks.benchmark_words import benchmark_parser
 from benchmarks.command_words import prepare_json, words
 from benchmarks.decode_benchmark import DecodePlan, run_decode_benchmark
 from benchmarks.decode_rows import DecodeRow, decode_table, measure_stream
-from benchmarks.drawing_commands import measure_drawing
+from benchmarks.drawing_commands import measure_drawing, measure_in_browser
 from benchmarks.encode_benchmark import (
     EncodePlan,
     EncodeRow,
@@ -51,6 +51,7 @@ def benchmark(argv: Sequence[str] | None = None) -> int:
         "encode": _encode,
         "march": _march,
         "gl": measure_drawing,
+        "browser": measure_in_browser,
         "playback": measure_playback,
     }
     arguments = benchmark_parser().parse_args(words(argv))

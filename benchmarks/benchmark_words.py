@@ -41,6 +41,7 @@ def benchmark_parser() -> argparse.ArgumentParser:
     )
     _add_march(verbs.add_parser("march", help="the compiled march beside its plain torch twin"))
     add_drawing(verbs.add_parser("gl", help="OpenGL beside the compiled march, and how they agree"))
+    add_drawing(verbs.add_parser("browser", help="the web engine in a browser, beside the march"))
     add_playback(verbs.add_parser("playback", help="decode, prepare and draw, alone and at once"))
     return parser
 

@@ -117,8 +117,8 @@ def run_drawing_benchmark(
     Raises:
         BitstreamError: if a stream is damaged.
     """
-    views = _spread(len(scene.cameras), plan.view_count)
-    frames = _spread(scene.frame_count, plan.frame_count)
+    views = spread(len(scene.cameras), plan.view_count)
+    frames = spread(scene.frame_count, plan.frame_count)
     cameras = [_sized(scene.cameras[view], plan.size) for view in views]
     differences: list[NDArray[np.float32]] = []
     seconds: tuple[list[float], list[float], list[float]] = ([], [], [])
@@ -150,7 +150,7 @@ def _timed(renderer: Renderer, content: Any, camera: Camera) -> tuple[float, Sha
     return time.perf_counter() - began, image
 
 
-def _spread(count: int, wanted: int) -> tuple[int, ...]:
+def spread(count: int, wanted: int) -> tuple[int, ...]:
     """Up to ``wanted`` indices of ``count``, evenly spread, first and last included."""
     if wanted >= count:
         return tuple(range(count))

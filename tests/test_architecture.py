@@ -22,6 +22,7 @@ DOORS = {
     "PyNvVideoCodec": {"hwcodec/backends/pynv.py"},
     "moderngl": {"render/opengl.py"},
     "segno": {"render/qr.py"},
+    "playwright": {"benchmarks/browser_page.py"},
     "hydra": {"bake/config.py", "bake/commands.py"},
     "omegaconf": {"bake/config.py", "bake/commands.py"},
     "numba.cuda": {"render/cuda_threads.py"},
@@ -31,7 +32,7 @@ FUNCTION_LINES = 60
 USUAL_FUNCTION_LINES = 25  # for nine functions in ten
 # What importing a package may not load: device libraries, and in the lowest layer anything heavy.
 NOT_LOADED = {
-    layer: {"av", "PyNvVideoCodec", "hydra", "omegaconf", "moderngl", "segno"} for layer in LAYERS
+    layer: {"av", "PyNvVideoCodec", "hydra", "omegaconf", "moderngl", "segno", "playwright"} for layer in LAYERS
 }
 NOT_LOADED["hwcodec"] |= {"cv2", "numba", "skimage"}
 
