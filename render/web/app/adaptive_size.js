@@ -1,6 +1,9 @@
-// Drawing size follows measured drawing time: fewer pixels on slow devices, all of them when paused.
+// Drawing size follows measured drawing time: fewer pixels on slow devices, all of them when
+// paused.
 
-/** Shares of the full width and height that are tried; few, since each change reallocates targets. */
+/**
+ * Shares of the full width and height that are tried; few, since each change reallocates targets.
+ */
 export const SCALES = Object.freeze([1, 0.85, 0.7, 0.6, 0.5, 0.4, 0.33, 0.25]);
 /** Pixels drawn at most, whatever the screen: about 2560 by 1600. */
 export const MOST_PIXELS = 4_100_000;
@@ -81,7 +84,11 @@ export class AdaptiveSize {
     return changed;
   }
 
-  /** Go back where a smaller picture is hardly faster: something else takes the time. @param {number} ratio */
+  /**
+   * Go back where a smaller picture is hardly faster: something else takes the time.
+   *
+   * @param {number} ratio
+   */
   judge(ratio) {
     const trial = /** @type {NonNullable<typeof this.trial>} */ (this.trial);
     trial.count += 1;
@@ -109,8 +116,9 @@ export class AdaptiveSize {
 /**
  * What a drawing cost, from the time between two turns of the browser's drawing loop.
  *
- * Drawing runs beside this thread, so only a turn that comes late shows that it is slow. One on time
- * cost no more than a turn, and counts as half of one so that the size can grow until turns are late.
+ * Drawing runs beside this thread, so only a turn that comes late shows that it is slow. One on
+ * time cost no more than a turn, and counts as half of one so that the size can grow until turns
+ * are late.
  *
  * @param {number} interval milliseconds from the turn that drew to the next
  * @param {number} turn milliseconds between turns that draw nothing

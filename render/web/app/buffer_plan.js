@@ -26,7 +26,8 @@ export function upcoming(current, { groupCount, loop }) {
  * What the buffer should do next.
  *
  * Fetching goes on while less than `seconds` lie ahead and the bytes fit; the current group and the
- * next one are fetched in any case, or playback would stop. Dropping takes what will be needed last.
+ * next one are fetched in any case, or playback would stop. Dropping takes what will be needed
+ * last.
  *
  * @param {{current: number, groupCount: number, loop: boolean, held: Map<number, number>,
  *   duration: (group: number) => number, seconds?: number, bytes?: number}} situation `held`: group

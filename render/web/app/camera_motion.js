@@ -12,8 +12,8 @@ const REACH = { nearest: 0.08, farthest: 6 };
 /** Holds the goal, the state on the way to it, and the presets. */
 export class CameraMotion {
   /**
-   * @param {{startView: any, poses?: any[], still?: boolean}} scene start view of the engine, poses of
-   *   the rig's cameras; `still`: jump instead of gliding
+   * @param {{startView: any, poses?: any[], still?: boolean}} scene start view of the engine, poses
+   *   of the rig's cameras; `still`: jump instead of gliding
    */
   constructor({ startView, poses = [], still = false }) {
     this.start = orbitFrom(startView);
@@ -45,7 +45,8 @@ export class CameraMotion {
   move(move, height) {
     const size = Math.max(height, 1);
     if (move.kind === "zoom") this.aim(zoom(this.goal, move.factor, this.limits), "hand");
-    else if (move.kind === "turn") this.aim(turn(this.goal, move.dx / size, move.dy / size), "hand");
+    else if (move.kind === "turn")
+      this.aim(turn(this.goal, move.dx / size, move.dy / size), "hand");
     else this.aim(pan(this.goal, move.dx / size, move.dy / size), "hand");
   }
 
@@ -54,7 +55,12 @@ export class CameraMotion {
     this.aim(this.start, "flight");
   }
 
-  /** Fly to a rig camera, or to the start view. @param {number | null} index @returns {boolean} whether there is one */
+  /**
+   * Fly to a rig camera, or to the start view.
+   *
+   * @param {number | null} index
+   * @returns {boolean} whether there is one
+   */
   choose(index) {
     const orbit = index === null ? this.start : this.presets[index];
     if (!orbit) return false;
@@ -63,7 +69,11 @@ export class CameraMotion {
     return true;
   }
 
-  /** The rig camera behind the chosen one; null for the start view, behind the last. @returns {number | null} */
+  /**
+   * The rig camera behind the chosen one; null for the start view, behind the last.
+   *
+   * @returns {number | null}
+   */
   get following() {
     const next = this.preset === null ? 0 : this.preset + 1;
     return next < this.presets.length ? next : null;

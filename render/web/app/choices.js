@@ -29,12 +29,26 @@ export const SIZES = Object.freeze([
   { name: "quarter", scale: 0.25, label: "Quarter" },
 ]);
 
-/** The choice of that name, or the first. @template {{name: string}} T @param {readonly T[]} choices @param {string} name @returns {T} */
+/**
+ * The choice of that name, or the first.
+ *
+ * @template {{name: string}} T
+ * @param {readonly T[]} choices
+ * @param {string} name
+ * @returns {T}
+ */
 export function choiceOf(choices, name) {
   return choices.find((choice) => choice.name === name) ?? choices[0];
 }
 
-/** The choice behind that one, around the end. @template {{name: string}} T @param {readonly T[]} choices @param {string} name @returns {T} */
+/**
+ * The choice behind that one, around the end.
+ *
+ * @template {{name: string}} T
+ * @param {readonly T[]} choices
+ * @param {string} name
+ * @returns {T}
+ */
 export function choiceAfter(choices, name) {
   const index = choices.findIndex((choice) => choice.name === name);
   return choices[(index + 1) % choices.length];

@@ -26,8 +26,14 @@ function playbackCommands(page) {
     stepForward: () => player()?.step(1),
     secondBack: () => player()?.step(-second()),
     secondForward: () => player()?.step(second()),
-    first: () => player()?.seek(0).catch(() => {}),
-    last: () => player()?.seek(Infinity).catch(() => {}),
+    first: () =>
+      player()
+        ?.seek(0)
+        .catch(() => {}),
+    last: () =>
+      player()
+        ?.seek(Infinity)
+        .catch(() => {}),
     scrubStart: () => page.startScrubbing(),
     scrub: (frame) => page.scrub(frame),
     scrubEnd: () => page.endScrubbing(),

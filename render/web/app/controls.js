@@ -24,8 +24,8 @@ export const QUIET_AFTER = 2600;
 /**
  * Whether the controls may leave.
  *
- * @param {{playing: boolean, sinceMove: number, busy: boolean}} situation `busy`: a panel is open, or
- *   the keyboard is in the bar
+ * @param {{playing: boolean, sinceMove: number, busy: boolean}} situation `busy`: a panel is open,
+ *   or the keyboard is in the bar
  * @returns {boolean}
  */
 export function mayLeave({ playing, sinceMove, busy }) {
@@ -61,11 +61,13 @@ export class Controls {
       "open-help": "help",
       fullscreen: "fullscreen",
     };
-    for (const [id, command] of Object.entries(buttons)) byId(id).addEventListener("click", () => run(command));
+    for (const [id, command] of Object.entries(buttons))
+      byId(id).addEventListener("click", () => run(command));
     // A press that changes nothing fires no input, yet the hand is on the bar from then on.
     this.scrub.addEventListener("pointerdown", () => this.grab());
     this.scrub.addEventListener("input", () => this.slide());
-    for (const end of ["change", "pointerup", "pointercancel"]) this.scrub.addEventListener(end, () => this.release());
+    for (const end of ["change", "pointerup", "pointercancel"])
+      this.scrub.addEventListener(end, () => this.release());
     byId("fullscreen").hidden = !document.fullscreenEnabled;
   }
 
@@ -97,7 +99,10 @@ export class Controls {
     this.showPosition(snapshot);
     setText(byId("now"), clockText(frame / frameRate, true));
     setText(byId("total"), ` / ${clockText(frameCount / frameRate, true)}`);
-    setText(byId("rate"), snapshot.rung ? `${snapshot.rung} \u00b7 ${rateText(snapshot.bitrate)}` : "");
+    setText(
+      byId("rate"),
+      snapshot.rung ? `${snapshot.rung} \u00b7 ${rateText(snapshot.bitrate)}` : "",
+    );
   }
 
   /** @param {Snapshot} snapshot */

@@ -8,7 +8,10 @@
  */
 export function byId(id) {
   const element = document.getElementById(id);
-  if (!element) throw new Error(`The page has no element "${id}"; index.html and app/ are of different versions.`);
+  if (!element)
+    throw new Error(
+      `The page has no element "${id}"; index.html and app/ are of different versions.`,
+    );
   return element;
 }
 
@@ -27,7 +30,12 @@ export function make(name, attributes = {}, children = []) {
   return element;
 }
 
-/** Set text only where it changes: screen readers and layout both notice every write. @param {HTMLElement} element @param {string} text */
+/**
+ * Set text only where it changes: screen readers and layout both notice every write.
+ *
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -64,12 +72,15 @@ export function setIcon(button, name) {
  */
 export function segments(parent, choices, onChoose) {
   const buttons = choices.map(({ name, label }) => {
-    const button = make("button", { type: "button", "aria-pressed": "false", "data-name": name }, [label]);
+    const button = make("button", { type: "button", "aria-pressed": "false", "data-name": name }, [
+      label,
+    ]);
     button.addEventListener("click", () => onChoose(name));
     return button;
   });
   parent.replaceChildren(...buttons);
   return (name) => {
-    for (const button of buttons) setAttribute(button, "aria-pressed", String(button.dataset.name === name));
+    for (const button of buttons)
+      setAttribute(button, "aria-pressed", String(button.dataset.name === name));
   };
 }

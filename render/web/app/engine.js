@@ -9,7 +9,9 @@ import { createRenderer } from "../engine/renderer.js";
 import { openScene } from "../engine/scene.js";
 import { viewOfCamera } from "../engine/views.js";
 
-const NO_WEBGL = "This browser draws no WebGL 2, or it is switched off; use a current browser, or allow hardware acceleration in its settings.";
+const NO_WEBGL =
+  "This browser draws no WebGL 2, or it is switched off; use a current browser, or allow " +
+  "hardware acceleration in its settings.";
 
 /** The engine as the player uses it; tests hand in another one. */
 export class Engine {
@@ -28,7 +30,9 @@ export class Engine {
 
   /** What this browser can do. @param {any} scene */
   async capabilities(scene) {
-    this.found ??= await capabilities(scene.rungs.map((/** @type {any} */ rung) => rung.codecString));
+    this.found ??= await capabilities(
+      scene.rungs.map((/** @type {any} */ rung) => rung.codecString),
+    );
     return this.found;
   }
 
@@ -53,7 +57,9 @@ export class Engine {
   decoder(route) {
     const known = this.decoders.get(route);
     if (known) return known;
-    const decoder = new GroupDecoder(DECODER_OPTIONS[/** @type {keyof typeof DECODER_OPTIONS} */ (route)] ?? {});
+    const decoder = new GroupDecoder(
+      DECODER_OPTIONS[/** @type {keyof typeof DECODER_OPTIONS} */ (route)] ?? {},
+    );
     this.decoders.set(route, decoder);
     return decoder;
   }

@@ -1,7 +1,9 @@
 // Pointers to camera moves: one turns, two pan and pinch, the right button pans, the wheel zooms.
 
 /** @typedef {{x: number, y: number}} Point in CSS pixels */
-/** @typedef {{kind: "turn" | "pan", dx: number, dy: number} | {kind: "zoom", factor: number}} Move */
+/**
+ * @typedef {{kind: "turn" | "pan", dx: number, dy: number} | {kind: "zoom", factor: number}} Move
+ */
 
 const WHEEL_PIXELS = { 0: 1, 1: 16, 2: 400 };
 const TAP_MILLISECONDS = 320;
@@ -18,7 +20,11 @@ export class Gesture {
     this.tap = null;
   }
 
-  /** @param {number} id @param {Point} point @param {boolean} pans right or middle button, or shift */
+  /**
+   * @param {number} id
+   * @param {Point} point
+   * @param {boolean} pans right or middle button, or shift
+   */
   down(id, point, pans) {
     if (this.points.size === 0) this.moved = 0;
     this.points.set(id, point);
@@ -72,7 +78,12 @@ export class Gesture {
   }
 }
 
-/** Factor on the distance for a turn of the wheel. @param {{deltaY: number, deltaMode: number}} wheel @returns {number} */
+/**
+ * Factor on the distance for a turn of the wheel.
+ *
+ * @param {{deltaY: number, deltaMode: number}} wheel
+ * @returns {number}
+ */
 export function wheelFactor({ deltaY, deltaMode }) {
   const unit = WHEEL_PIXELS[/** @type {0 | 1 | 2} */ (deltaMode)] ?? 1;
   const pixels = Math.min(Math.max(deltaY * unit, -240), 240);
@@ -83,8 +94,8 @@ export function wheelFactor({ deltaY, deltaMode }) {
  * Listen on an element and report moves and taps.
  *
  * @param {HTMLElement} element
- * @param {{onMove: (move: Move) => void, onTap: (kind: "tap" | "doubleTap", pointer: string) => void,
- *   onActive: () => void}} handlers
+ * @param {{onMove: (move: Move) => void, onTap: (kind: "tap" | "doubleTap", pointer: string) =>
+ *   void, onActive: () => void}} handlers
  * @param {AbortSignal} signal ends listening
  */
 export function listenToGestures(element, handlers, signal) {

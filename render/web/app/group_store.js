@@ -90,7 +90,15 @@ export class GroupStore {
     const { groups } = this.pkg;
     const held = this.data;
     const frameRate = this.frameRate;
-    return bufferedSeconds({ frame, current, loop, held, groups, frameRate, groupCount: groups.length });
+    return bufferedSeconds({
+      frame,
+      current,
+      loop,
+      held,
+      groups,
+      frameRate,
+      groupCount: groups.length,
+    });
   }
 
   /** Stop transfers and free everything. */
@@ -175,7 +183,12 @@ export function raceAbort(promise, signal) {
   });
 }
 
-/** Whether an error only says that work was stopped on purpose. @param {any} error @returns {boolean} */
+/**
+ * Whether an error only says that work was stopped on purpose.
+ *
+ * @param {any} error
+ * @returns {boolean}
+ */
 export function isAbort(error) {
   return error?.name === "AbortError" || error?.kind === "aborted";
 }

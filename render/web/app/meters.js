@@ -49,7 +49,13 @@ export class Smooth {
   }
 }
 
-/** Seconds as `m:ss` or `m:ss.s`. @param {number} seconds @param {boolean} [tenths] @returns {string} */
+/**
+ * Seconds as `m:ss` or `m:ss.s`.
+ *
+ * @param {number} seconds
+ * @param {boolean} [tenths]
+ * @returns {string}
+ */
 export function clockText(seconds, tenths = false) {
   const safe = Number.isFinite(seconds) && seconds > 0 ? seconds : 0;
   const unit = tenths ? 10 : 1;

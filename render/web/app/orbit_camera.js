@@ -1,7 +1,7 @@
 // A camera on a sphere around a target. Axes as in render/cameras.py: right, down, forward.
 //
-// States are plain frozen values; every function returns a new one, so a gesture can be computed from
-// where it began and motion can run from one state to another.
+// States are plain frozen values; every function returns a new one, so a gesture can be computed
+// from where it began and motion can run from one state to another.
 
 import { add, cross, dot, length, scale, subtract, unit } from "./vectors.js";
 
@@ -21,7 +21,8 @@ import { add, cross, dot, length, scale, subtract, unit } from "./vectors.js";
 /**
  * Where a camera is and how it is turned: unit vectors in the world.
  *
- * @typedef {{position: Vector, right: Vector, down: Vector, forward: Vector, focalPerHeight: number}} Pose
+ * @typedef {{position: Vector, right: Vector, down: Vector, forward: Vector, focalPerHeight:
+ *   number}} Pose
  */
 
 /** Radians; a camera straight above its target would have no right side. */
@@ -32,7 +33,8 @@ export const DRAG_TURN = Math.PI;
 /**
  * The state that looks from one point at another.
  *
- * @param {{position: Vector, target: Vector, up: Vector, focalPerHeight: number, roll?: number}} view
+ * @param {{position: Vector, target: Vector, up: Vector, focalPerHeight: number, roll?: number}}
+ *   view
  * @returns {Orbit}
  */
 export function orbitFrom({ position, target, up, focalPerHeight, roll = 0 }) {
@@ -61,7 +63,10 @@ export function orbitFrom({ position, target, up, focalPerHeight, roll = 0 }) {
 export function poseOf(orbit) {
   const [east, north] = plane(orbit.up);
   const flat = Math.cos(orbit.pitch);
-  const level = add(scale(east, flat * Math.cos(orbit.yaw)), scale(north, flat * Math.sin(orbit.yaw)));
+  const level = add(
+    scale(east, flat * Math.cos(orbit.yaw)),
+    scale(north, flat * Math.sin(orbit.yaw)),
+  );
   const away = add(level, scale(orbit.up, Math.sin(orbit.pitch)));
   const forward = scale(away, -1);
   const flatRight = unit(cross(forward, orbit.up), east);
@@ -76,7 +81,9 @@ export function poseOf(orbit) {
   };
 }
 
-/** A picture narrower than this, width over height, shows less height instead of cutting the sides. */
+/**
+ * A picture narrower than this, width over height, shows less height instead of cutting the sides.
+ */
 export const NARROWEST = 0.7;
 
 /**
@@ -111,13 +118,27 @@ export function orbitOfPose(pose, center, up) {
   return Object.freeze({ ...level, roll });
 }
 
-/** Turn by a drag, in picture heights; the scene follows the finger. @param {Orbit} orbit @param {number} dx @param {number} dy @returns {Orbit} */
+/**
+ * Turn by a drag, in picture heights; the scene follows the finger.
+ *
+ * @param {Orbit} orbit
+ * @param {number} dx
+ * @param {number} dy
+ * @returns {Orbit}
+ */
 export function turn(orbit, dx, dy) {
   const pitch = clampPitch(orbit.pitch + dy * DRAG_TURN);
   return Object.freeze({ ...orbit, yaw: orbit.yaw - dx * DRAG_TURN, pitch });
 }
 
-/** Shift by a drag, in picture heights; the target's depth follows the finger. @param {Orbit} orbit @param {number} dx @param {number} dy @returns {Orbit} */
+/**
+ * Shift by a drag, in picture heights; the target's depth follows the finger.
+ *
+ * @param {Orbit} orbit
+ * @param {number} dx
+ * @param {number} dy
+ * @returns {Orbit}
+ */
 export function pan(orbit, dx, dy) {
   const { right, down } = poseOf(orbit);
   const reach = orbit.distance / orbit.focalPerHeight;
@@ -125,7 +146,14 @@ export function pan(orbit, dx, dy) {
   return Object.freeze({ ...orbit, target: add(orbit.target, shift) });
 }
 
-/** Come nearer (factor below 1) or go away, within limits. @param {Orbit} orbit @param {number} factor @param {{nearest: number, farthest: number}} limits world units @returns {Orbit} */
+/**
+ * Come nearer (factor below 1) or go away, within limits.
+ *
+ * @param {Orbit} orbit
+ * @param {number} factor
+ * @param {{nearest: number, farthest: number}} limits world units
+ * @returns {Orbit}
+ */
 export function zoom(orbit, factor, { nearest, farthest }) {
   const wanted = orbit.distance * (Number.isFinite(factor) && factor > 0 ? factor : 1);
   return Object.freeze({ ...orbit, distance: Math.min(Math.max(wanted, nearest), farthest) });

@@ -6,7 +6,7 @@ import { Controls, mayLeave } from "./controls.js";
 import { byId, setText } from "./dom.js";
 import { listenToGestures } from "./gestures.js";
 import { commandOf } from "./keyboard.js";
-import { notice, openingFailed } from "./messages.js";
+import * as messages from "./messages.js";
 import { Panels } from "./panels.js";
 import { Player } from "./player.js";
 import { snapshotOf } from "./snapshot.js";
@@ -57,7 +57,7 @@ export class Page {
       this.enter(player);
     } catch (error) {
       if (player !== this.player) return;
-      this.fail(openingFailed(error, { online: navigator.onLine }));
+      this.fail(messages.openingFailed(error, { online: navigator.onLine }));
     }
   }
 
@@ -81,11 +81,11 @@ export class Page {
     const { parameters } = this;
     const cameraCount = scene.cameras.length;
     this.panels.fillScene({ rungs: scene.rungs, cameraCount }, rungs.playable);
-    for (const warning of parameters.warnings) this.toasts.show(notice(warning));
+    for (const warning of parameters.warnings) this.toasts.show(messages.notice(warning));
     this.followAddress(player);
     const frame = parameters.frame ?? 0;
     if (frame >= scene.frameCount) {
-      this.toasts.show(notice(`The address asks for frame ${frame}; the last one is ${scene.frameCount - 1}, which is shown.`));
+      this.toasts.show(messages.noSuchFrame(frame, scene.frameCount - 1));
     }
     const plays = parameters.play ?? (parameters.frame === null && !this.still);
     player.seek(frame).catch(() => {});
@@ -99,14 +99,14 @@ export class Page {
     const { scene, rungs } = player;
     player.stage?.setMode(mode);
     if (rung !== null && scene && rungs) {
-      const index = scene.rungs.findIndex((/** @type {any} */ each) => each.name === rung);
-      const names = scene.rungs.map((/** @type {any} */ each) => each.name).join(", ");
+      const names = scene.rungs.map((/** @type {any} */ each) => each.name);
+      const index = names.indexOf(rung);
       if (index >= 0 && rungs.playable[index]) rungs.choose(index);
-      else this.toasts.show(notice(`The quality "${rung}" is not available here, only ${names}; it is chosen automatically.`));
+      else this.toasts.show(messages.noSuchRung(rung, names));
     }
     if (camera === null) return;
     if (player.camera?.choose(Number(camera))) player.camera.arrive();
-    else this.toasts.show(notice(`The address asks for camera ${camera}; the scene has ${scene.cameras.length}. The start view is shown.`));
+    else this.toasts.show(messages.noSuchCamera(camera, scene.cameras.length));
   }
 
   /** Title, colors and poster, while everything else is on its way. @param {any} scene */
@@ -114,14 +114,20 @@ export class Page {
     const title = scene.title || "Untitled scene";
     setText(byId("title"), title);
     document.title = `${title} \u2013 VideoRF`;
-    const [r, g, b] = scene.record.background.map((/** @type {number} */ value) => Math.round(255 * value));
+    const [r, g, b] = scene.record.background.map((/** @type {number} */ value) =>
+      Math.round(255 * value),
+    );
     document.documentElement.style.setProperty("--scene", `rgb(${r} ${g} ${b})`);
     const poster = byId("poster");
     if (!scene.posterUrl || document.body.dataset.state === "ready") return;
-    poster.addEventListener("load", () => {
-      poster.hidden = document.body.dataset.state === "ready";
-      document.body.toggleAttribute("data-poster", !poster.hidden);
-    }, { once: true });
+    poster.addEventListener(
+      "load",
+      () => {
+        poster.hidden = document.body.dataset.state === "ready";
+        document.body.toggleAttribute("data-poster", !poster.hidden);
+      },
+      { once: true },
+    );
     poster.src = scene.posterUrl;
   }
 
@@ -130,7 +136,9 @@ export class Page {
     player.addEventListener("scene", () => this.announce(player.scene));
     player.addEventListener("change", () => this.refresh());
     player.addEventListener("draw", () => this.uncover());
-    player.addEventListener("clear", (event) => this.toasts.clear(/** @type {CustomEvent} */ (event).detail));
+    player.addEventListener("clear", (event) =>
+      this.toasts.clear(/** @type {CustomEvent} */ (event).detail),
+    );
     player.addEventListener("message", (event) => {
       const message = /** @type {CustomEvent} */ (event).detail;
       if (message.weight === "fatal") this.fail(message);
@@ -178,19 +186,25 @@ export class Page {
 
   listen() {
     const { signal } = this.control;
-    listenToGestures(this.canvas, {
-      onMove: (move) => {
-        this.player?.camera?.move(move, this.canvas.clientHeight);
-        this.player?.wake();
+    listenToGestures(
+      this.canvas,
+      {
+        onMove: (move) => {
+          this.player?.camera?.move(move, this.canvas.clientHeight);
+          this.player?.wake();
+        },
+        onTap: (kind, pointer) => this.tap(kind, pointer),
+        onActive: () => this.touch(),
       },
-      onTap: (kind, pointer) => this.tap(kind, pointer),
-      onActive: () => this.touch(),
-    }, signal);
+      signal,
+    );
     addEventListener("keydown", (event) => this.press(event), { signal });
     addEventListener("pointermove", () => this.touch(), { signal });
     addEventListener("resize", () => this.player?.resize(), { signal });
     new ResizeObserver(() => this.player?.resize()).observe(this.canvas);
-    document.addEventListener("visibilitychange", () => this.player?.visible(!document.hidden), { signal });
+    document.addEventListener("visibilitychange", () => this.player?.visible(!document.hidden), {
+      signal,
+    });
     addEventListener("online", () => this.toasts.clear("connection"), { signal });
   }
 
@@ -245,12 +259,17 @@ export class Page {
     const state = this.state();
     const camera = state.camera === null ? null : String(state.camera);
     const rung = state.rungHand === null ? null : state.rung;
-    const address = shareAddress(location.href, { frame: state.frame, camera, rung, mode: state.mode });
+    const address = shareAddress(location.href, {
+      frame: state.frame,
+      camera,
+      rung,
+      mode: state.mode,
+    });
     try {
       await navigator.clipboard.writeText(address);
-      this.toasts.show(notice("The link to this frame is copied."));
+      this.toasts.show(messages.notice("The link to this frame is copied."));
     } catch {
-      this.toasts.show(notice(`Copy this address: ${address}`));
+      this.toasts.show(messages.notice(`Copy this address: ${address}`));
     }
   }
 }

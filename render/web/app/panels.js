@@ -5,7 +5,10 @@ import { byId, make, segments, setAttribute, setText } from "./dom.js";
 import { SHORTCUTS } from "./keyboard.js";
 import { rateText } from "./meters.js";
 
-const THEME_CHOICES = THEMES.map((name) => ({ name, label: name.charAt(0).toUpperCase() + name.slice(1) }));
+const THEME_CHOICES = THEMES.map((name) => ({
+  name,
+  label: name.charAt(0).toUpperCase() + name.slice(1),
+}));
 
 /**
  * Rows of the statistics, in words.
@@ -107,13 +110,25 @@ export class Panels {
   fillScene({ rungs, cameraCount }, playable) {
     const auto = this.rungChoice("auto", "Auto", "by network", true);
     const rows = rungs.map((rung, index) => {
-      const note = `${rung.codec.toUpperCase()} ${rung.bitDepth} bit \u00b7 ${rateText(rung.bandwidth)}`;
-      return this.rungChoice(String(index), rung.name, playable[index] ? note : "not on this device", playable[index]);
+      const kind = `${rung.codec.toUpperCase()} ${rung.bitDepth} bit`;
+      const note = `${kind} \u00b7 ${rateText(rung.bandwidth)}`;
+      return this.rungChoice(
+        String(index),
+        rung.name,
+        playable[index] ? note : "not on this device",
+        playable[index],
+      );
     });
     byId("rungs").replaceChildren(auto, ...rows.reverse());
-    const cameras = Array.from({ length: cameraCount }, (_, index) => make("option", { value: String(index) }, [`Camera ${index}`]));
+    const cameras = Array.from({ length: cameraCount }, (_, index) =>
+      make("option", { value: String(index) }, [`Camera ${index}`]),
+    );
     const free = make("option", { value: "free", hidden: "" }, ["Free"]);
-    byId("camera").replaceChildren(make("option", { value: "start" }, ["Start view"]), ...cameras, free);
+    byId("camera").replaceChildren(
+      make("option", { value: "start" }, ["Start view"]),
+      ...cameras,
+      free,
+    );
   }
 
   /** @param {any} state */
@@ -148,15 +163,20 @@ export class Panels {
 
   /** @param {string} value @param {string} name @param {string} note @param {boolean} usable */
   rungChoice(value, name, note, usable) {
-    const input = /** @type {HTMLInputElement} */ (make("input", { type: "radio", name: "rung", value }));
+    const input = /** @type {HTMLInputElement} */ (
+      make("input", { type: "radio", name: "rung", value })
+    );
     input.disabled = !usable;
-    input.addEventListener("change", () => this.run("setRung", value === "auto" ? null : Number(value)));
+    input.addEventListener("change", () =>
+      this.run("setRung", value === "auto" ? null : Number(value)),
+    );
     return make("label", {}, [input, make("span", {}, [name]), make("small", {}, [note])]);
   }
 
   fillHelp() {
     const rows = SHORTCUTS.map(({ shown, label }) =>
-      make("div", {}, [make("dt", {}, [label]), make("dd", {}, [make("kbd", {}, [shown])])]));
+      make("div", {}, [make("dt", {}, [label]), make("dd", {}, [make("kbd", {}, [shown])])]),
+    );
     byId("shortcuts").replaceChildren(...rows);
   }
 }

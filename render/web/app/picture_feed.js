@@ -24,10 +24,11 @@ export const FRAME_QUEUE_LENGTH = 2;
  * Where a feed gets its groups from.
  *
  * @typedef {object} Source
- * @property {(frame: number) => Promise<{rung: number, pkg: any, group: number, store: any}>} choose
- *   which rung and group hold a frame; asked between groups
- * @property {(job: {pkg: any, group: number, data: any, tables: any, frame: number, signal: AbortSignal})
- *   => AsyncIterable<any>} decode pictures from that frame to the group's end, in order
+ * @property {(frame: number) => Promise<{rung: number, pkg: any, group: number, store: any}>}
+ *   choose which rung and group hold a frame; asked between groups
+ * @property {(job: {pkg: any, group: number, data: any, tables: any, frame: number, signal:
+ *   AbortSignal}) => AsyncIterable<any>} decode pictures from that frame to the group's end, in
+ *   order
  * @property {(error: any, where: {frame: number, next: number | null, rung: number, group: number})
  *   => Promise<"skip" | "stop" | "retry">} onError what to do about a group that cannot be played
  */
@@ -72,7 +73,11 @@ export class PictureFeed {
     this.clear();
   }
 
-  /** Give up the current group and go on with the one that holds a later position. @param {number} position */
+  /**
+   * Give up the current group and go on with the one that holds a later position.
+   *
+   * @param {number} position
+   */
   skipTo(position) {
     this.skipTarget = position;
     this.groupControl.abort();
@@ -80,7 +85,12 @@ export class PictureFeed {
     this.wake?.();
   }
 
-  /** Take pictures off the front; the caller closes them. @param {number} count @returns {Item[]} */
+  /**
+   * Take pictures off the front; the caller closes them.
+   *
+   * @param {number} count
+   * @returns {Item[]}
+   */
   take(count) {
     const taken = this.queue.splice(0, count);
     this.wake?.();
@@ -108,7 +118,8 @@ export class PictureFeed {
    * Decode one group into the queue.
    *
    * @param {number} position
-   * @returns {Promise<number | null>} where the next one begins, or null if there is nothing to play
+   * @returns {Promise<number | null>} where the next one begins, or null if there is nothing to
+   *   play
    */
   async playGroup(position) {
     const frame = position % this.frameCount;
@@ -146,7 +157,15 @@ export class PictureFeed {
         picture.close();
         continue;
       }
-      const item = { position: position + offset, frame: picture.frameIndex, picture, tables, pkg, rung, group };
+      const item = {
+        position: position + offset,
+        frame: picture.frameIndex,
+        picture,
+        tables,
+        pkg,
+        rung,
+        group,
+      };
       this.queue.push(item);
       this.onReady();
       await this.room(picture.luma ? QUEUE_LENGTH : FRAME_QUEUE_LENGTH, signal);

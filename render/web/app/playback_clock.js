@@ -1,5 +1,5 @@
-// Which frame is due. Time decides, not drawing: a slow machine shows fewer pictures, never a slower
-// scene. Times are milliseconds of one monotonic clock, handed in by the caller.
+// Which frame is due. Time decides, not drawing: a slow machine shows fewer pictures, never a
+// slower scene. Times are milliseconds of one monotonic clock, handed in by the caller.
 //
 // Positions count on over the end: with 10 frames, position 12 is frame 2 of the second round. That
 // orders pictures without asking which round they belong to.
@@ -48,7 +48,11 @@ export class PlaybackClock {
     return this.loop ? due : Math.min(due, this.frameCount - 1);
   }
 
-  /** Whether the last frame has been on screen for its time; never in a loop. @param {number} now */
+  /**
+   * Whether the last frame has been on screen for its time; never in a loop.
+   *
+   * @param {number} now
+   */
   endedAt(now) {
     if (this.loop || !this.running) return false;
     const passed = (Math.max(now - this.startedAt, 0) * this.frameRate) / 1000;
@@ -93,7 +97,8 @@ export class PlaybackClock {
  *
  * @param {{position: number}[]} queue decoded pictures, in order
  * @param {number} due the position that should be on screen
- * @returns {{show: number, late: number}} index of the picture to show or -1; how many lie before it
+ * @returns {{show: number, late: number}} index of the picture to show or -1; how many lie before
+ *   it
  */
 export function pick(queue, due) {
   let show = -1;

@@ -1,23 +1,27 @@
-// One open scene that plays: rungs, transport, camera and stage, joined. The page around it listens.
+// One open scene that plays: rungs, transport, camera and stage, joined. The page around it
+// listens.
 
 import { CameraMotion } from "./camera_motion.js";
+import { Failures } from "./failures.js";
 import { RateMeter } from "./meters.js";
 import * as messages from "./messages.js";
 import { RungControl } from "./rung_control.js";
 import { Stage } from "./stage.js";
 import { Transport } from "./transport.js";
 
-/** Milliseconds between tries while the network is away. */
-const RETRY = 1500;
 /** Milliseconds between looks at what to fetch next. */
 const PREFETCH = 250;
 
-/** Fires `scene` (title and poster are known), `change`, `message` (detail: a Message) and `clear` (detail: the key of one that is over). */
+/**
+ * Fires `scene` (title and poster are known), `change`, `message` (detail: a Message) and `clear`
+ * (detail: the key of one that is over).
+ */
 export class Player extends EventTarget {
   /**
    * @param {any} engine as `engine.js` offers it
    * @param {HTMLCanvasElement} canvas
-   * @param {{loop: boolean, still: boolean, route: string}} options `still`: the camera does not glide
+   * @param {{loop: boolean, still: boolean, route: string}} options `still`: the camera does not
+   *   glide
    */
   constructor(engine, canvas, { loop, still, route }) {
     super();
@@ -27,7 +31,6 @@ export class Player extends EventTarget {
     this.route = route;
     this.usedRoute = "";
     this.frames = new RateMeter();
-    this.broken = new Set();
     this.fatal = false;
     this.errorCount = 0;
     /** @type {number | null} the frame that the picture itself says it is */
@@ -64,8 +67,10 @@ export class Player extends EventTarget {
       build: engine.buildGroup,
       playable,
       onSwitch: () => this.announce(),
-      onFailure: (error, rung, instead) => this.tellRung(error, rung, instead),
+      onFailure: (error, rung, instead) => this.failures?.tellRung(error, rung, instead),
     });
+    const tell = (/** @type {messages.Message} */ message) => this.tell(message);
+    this.failures = new Failures({ scene, rungs: this.rungs, tell });
     this.rungs.loop = this.options.loop;
     this.transport = new Transport(this.source(), {
       frameCount: scene.frameCount,
@@ -82,7 +87,7 @@ export class Player extends EventTarget {
   }
 
   play() {
-    if (this.fatal) return;
+    if (this.fatal || this.failures?.isFinal) return;
     this.transport?.play(performance.now());
     this.announce();
   }
@@ -111,7 +116,9 @@ export class Player extends EventTarget {
     this.transport.pause(performance.now());
     const { frameCount } = this.scene;
     const frame = this.transport.frame + count;
-    const wrapped = this.transport.clock.loop ? ((frame % frameCount) + frameCount) % frameCount : frame;
+    const wrapped = this.transport.clock.loop
+      ? ((frame % frameCount) + frameCount) % frameCount
+      : frame;
     this.seek(wrapped).catch(() => {});
   }
 
@@ -138,7 +145,11 @@ export class Player extends EventTarget {
     this.announce();
   }
 
-  /** The tab is shown or hidden; a hidden one plays nothing, and does not count what it missed. @param {boolean} shown */
+  /**
+   * The tab is shown or hidden; a hidden one plays nothing, and does not count what it missed.
+   *
+   * @param {boolean} shown
+   */
   visible(shown) {
     if (!shown && this.playing) this.transport?.clock.hold(performance.now());
     this.wake();
@@ -170,7 +181,7 @@ export class Player extends EventTarget {
   }
 
   restart() {
-    if (!this.transport || this.fatal) return;
+    if (!this.transport || this.fatal || this.failures?.isFinal) return;
     this.transport.refresh(performance.now()).catch(() => {});
   }
 
@@ -204,7 +215,7 @@ export class Player extends EventTarget {
     this.mark = this.engine.readMark(picture, item.pkg.groups[item.group]);
     this.stage?.show(item);
     this.item = rest;
-    this.broken.clear();
+    this.failures?.pass();
     this.frames.add(now);
     this.dispatchEvent(new CustomEvent("clear", { detail: "connection" }));
   }
@@ -213,7 +224,10 @@ export class Player extends EventTarget {
   noteRoute(route) {
     const isNews = route === "video" && this.usedRoute === "" && this.route === "auto";
     this.usedRoute = route;
-    if (isNews) this.tell(messages.routeNotice(this.engine.found?.reason ?? "This browser has no WebCodecs."));
+    if (isNews)
+      this.tell(
+        messages.routeNotice(this.engine.found?.reason ?? "This browser has no WebCodecs."),
+      );
   }
 
   /** @param {number} now */
@@ -228,61 +242,24 @@ export class Player extends EventTarget {
     return {
       choose: (frame) => /** @type {RungControl} */ (this.rungs).source(frame),
       decode: (job) => this.engine.decode(job, { route: this.route }),
-      onError: (error, where) => this.judge(error, where),
+      onError: (error, where) => /** @type {Failures} */ (this.failures).judge(error, where),
     };
-  }
-
-  /**
-   * What to do about a group that does not play.
-   *
-   * @param {any} error
-   * @param {{frame: number, next: number | null, rung: number, group: number}} where
-   * @returns {Promise<"skip" | "stop" | "retry">}
-   */
-  async judge(error, where) {
-    if (messages.mayPass(error)) {
-      this.tell(messages.connectionLost({ online: navigator.onLine }));
-      await new Promise((resolve) => setTimeout(resolve, RETRY));
-      return "retry";
-    }
-    const { scene, rungs } = this;
-    const kind = messages.kindOf(error);
-    if (kind === "unsupported" && where.rung >= 0 && scene && rungs?.exclude(where.rung)) {
-      this.tellRung(error, where.rung, rungs.wanted(where.frame));
-      return "retry";
-    }
-    return this.leaveOut(error, where);
-  }
-
-  /** @param {any} error @param {number} left @param {number} taken */
-  tellRung(error, left, taken) {
-    const { rungs } = this.scene;
-    this.tell(messages.rungFailed(error, rungs[left].name, rungs[taken].name));
-  }
-
-  /** @param {any} error @param {{next: number | null, group: number}} where */
-  leaveOut(error, where) {
-    const groups = this.rungs?.store?.pkg.groups ?? [];
-    this.broken.add(where.group);
-    const isHopeless = where.next === null || messages.kindOf(error) === "unsupported";
-    if (isHopeless || this.broken.size >= groups.length) {
-      this.fatal = true;
-      this.tell(messages.nothingPlays(error));
-      return "stop";
-    }
-    const { firstFrame, frameCount } = groups[where.group];
-    this.tell(messages.groupFailed(error, { first: firstFrame, last: firstFrame + frameCount - 1 }));
-    return "skip";
   }
 
   listenToGraphics() {
     const { signal } = this.control;
-    this.canvas.addEventListener("webglcontextlost", () => this.tell(messages.graphicsLost()), { signal });
-    this.canvas.addEventListener("webglcontextrestored", () => {
-      this.dispatchEvent(new CustomEvent("clear", { detail: "graphics" }));
-      this.stage?.forget();
-      this.restart();
-    }, { signal });
+    this.canvas.addEventListener("webglcontextlost", () => this.tell(messages.graphicsLost()), {
+      signal,
+    });
+    this.canvas.addEventListener(
+      "webglcontextrestored",
+      () => {
+        this.dispatchEvent(new CustomEvent("clear", { detail: "graphics" }));
+        this.stage?.forget();
+        this.restart();
+      },
+      { signal },
+    );
   }
 
   /** @param {any} error */
@@ -290,7 +267,10 @@ export class Player extends EventTarget {
     if (this.stage?.renderer.isLost) return;
     this.fatal = true;
     this.transport?.pause(performance.now());
-    this.tell({ ...messages.openingFailed(error, { online: true }), title: "Nothing can be drawn" });
+    this.tell({
+      ...messages.openingFailed(error, { online: true }),
+      title: "Nothing can be drawn",
+    });
   }
 
   /** @param {import("./messages.js").Message} message */

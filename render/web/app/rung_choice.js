@@ -1,4 +1,5 @@
-// Which rung to fetch next: as much quality as the network carries, without running dry or flapping.
+// Which rung to fetch next: as much quality as the network carries, without running dry or
+// flapping.
 
 /** Share of the measured throughput that a rung may use. */
 export const SAFE_SHARE = 0.8;
@@ -12,8 +13,8 @@ export const PATIENT_BUFFER = 8;
 /**
  * Throughput from the last transfers: two averages, the lower one counts.
  *
- * The quick one reacts to a drop within a transfer or two; the slow one keeps one lucky transfer from
- * raising the rung.
+ * The quick one reacts to a drop within a transfer or two; the slow one keeps one lucky transfer
+ * from raising the rung.
  */
 export class ThroughputMeter {
   constructor() {
@@ -83,7 +84,10 @@ export function chooseRung(rungs, { current, throughput, buffered, playable = ()
   if (here === null || best === here) return best;
   if (best < here) return buffered >= PATIENT_BUFFER ? here : best;
   if (buffered < CLIMB_BUFFER) return here;
-  return Math.max(here, highest(candidates, (index) => fits(index, CLIMB_MARGIN)));
+  return Math.max(
+    here,
+    highest(candidates, (index) => fits(index, CLIMB_MARGIN)),
+  );
 }
 
 /**

@@ -42,14 +42,24 @@ export class RungControl {
     this.hand = rung;
   }
 
-  /** This rung does not play here. @param {number} rung @returns {boolean} whether another one may */
+  /**
+   * This rung does not play here.
+   *
+   * @param {number} rung
+   * @returns {boolean} whether another one may
+   */
   exclude(rung) {
     this.playable[rung] = false;
     if (this.hand === rung) this.hand = null;
     return this.playable.some(Boolean);
   }
 
-  /** The rung that should play next. @param {number} frame on screen @returns {number} -1 if none can */
+  /**
+   * The rung that should play next.
+   *
+   * @param {number} frame on screen
+   * @returns {number} -1 if none can
+   */
   wanted(frame) {
     if (this.hand !== null && this.playable[this.hand]) return this.hand;
     return chooseRung(this.scene.rungs, {
@@ -67,7 +77,11 @@ export class RungControl {
     return store.bufferedSeconds({ frame, current: store.pkg.groupOf(frame), loop: this.loop });
   }
 
-  /** Seconds that may pass without a byte: no end of them once all that is left has come. @param {number} frame */
+  /**
+   * Seconds that may pass without a byte: no end of them once all that is left has come.
+   *
+   * @param {number} frame
+   */
   reserve(frame) {
     const store = this.store;
     if (!store) return 0;
@@ -93,7 +107,11 @@ export class RungControl {
     return { rung, pkg: store.pkg, group, store };
   }
 
-  /** Fetch ahead, while a group plays: its successors, or the next one in the rung to come. @param {number} frame */
+  /**
+   * Fetch ahead, while a group plays: its successors, or the next one in the rung to come.
+   *
+   * @param {number} frame
+   */
   ahead(frame) {
     const store = this.store;
     if (!store) return;
@@ -107,7 +125,11 @@ export class RungControl {
     store.prepare((group + 1) % groups.length);
     this.forgetBut(wanted);
     // The rung to come starts behind this group, while the one that plays keeps what it holds.
-    if (!stays) this.storeOf(wanted).then((next) => next.prefetch(next.pkg.groupOf(end % frameCount), this.loop), () => {});
+    if (!stays)
+      this.storeOf(wanted).then(
+        (next) => next.prefetch(next.pkg.groupOf(end % frameCount), this.loop),
+        () => {},
+      );
   }
 
   /**
@@ -121,7 +143,9 @@ export class RungControl {
     if (!here || this.hand !== null || wanted === this.current) return wanted;
     const next = this.stores.get(wanted);
     const isThere = next?.data.has(next.pkg.groupOf(frame)) ?? false;
-    return !isThere && here.data.has(here.pkg.groupOf(frame)) ? /** @type {number} */ (this.current) : wanted;
+    return !isThere && here.data.has(here.pkg.groupOf(frame))
+      ? /** @type {number} */ (this.current)
+      : wanted;
   }
 
   /** Close the stores that neither play nor are wanted. @param {number} wanted */
@@ -169,7 +193,8 @@ export class RungControl {
     const raced = this.stores.get(rung);
     if (raced) return raced;
     const { build, meter } = this;
-    const onTransfer = (/** @type {number} */ bytes, /** @type {number} */ seconds) => meter.add(bytes, seconds);
+    const onTransfer = (/** @type {number} */ bytes, /** @type {number} */ seconds) =>
+      meter.add(bytes, seconds);
     const store = new GroupStore({ pkg, build, onTransfer });
     this.stores.set(rung, store);
     return store;
@@ -189,9 +214,14 @@ export class RungControl {
   }
 
   nothingPlayable() {
-    const names = this.scene.rungs.map((/** @type {any} */ rung) => `${rung.name} (${rung.codecString})`).join(", ");
+    const names = this.scene.rungs
+      .map((/** @type {any} */ rung) => `${rung.name} (${rung.codecString})`)
+      .join(", ");
     return Object.assign(
-      new Error(`This browser decodes none of the scene's rungs: ${names}. Open it in another browser, or publish it again with an H.264 rung.`),
+      new Error(
+        `This browser decodes none of the scene's rungs: ${names}. Open it in another browser, ` +
+          "or publish it again with an H.264 rung.",
+      ),
       { kind: "unsupported" },
     );
   }

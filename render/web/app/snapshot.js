@@ -66,7 +66,17 @@ function transportState({ transport, scene, frames }, now) {
   const { playing, loop } = transport.clock;
   const { frame, waiting, ended, drops } = transport;
   const { frameCount, frameRate } = scene;
-  return { frame, frameCount, frameRate, playing, waiting, ended, loop, drops, fps: frames.rate(now) };
+  return {
+    frame,
+    frameCount,
+    frameRate,
+    playing,
+    waiting,
+    ended,
+    loop,
+    drops,
+    fps: frames.rate(now),
+  };
 }
 
 /** @param {any} player */

@@ -1,4 +1,5 @@
-// The canvas: which picture, from where, at what size. Draws when told to, and measures what it costs.
+// The canvas: which picture, from where, at what size. Draws when told to, and measures what it
+// costs.
 
 import { AdaptiveSize, drawingCost, drawingSize } from "./adaptive_size.js";
 import { MODES, SIZES, choiceOf } from "./choices.js";
@@ -51,7 +52,11 @@ export class Stage {
     this.dirty = true;
   }
 
-  /** Take a picture of the feed; its pixels are copied, so it is closed. @param {import("./picture_feed.js").Item} item */
+  /**
+   * Take a picture of the feed; its pixels are copied, so it is closed.
+   *
+   * @param {import("./picture_feed.js").Item} item
+   */
   show(item) {
     try {
       if (item.tables !== this.tables) {

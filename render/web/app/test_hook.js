@@ -7,7 +7,8 @@
  */
 export function offerHook(page) {
   const player = () => {
-    if (!page.player?.transport) throw new Error("No scene is open yet; wait for state().page to be \"ready\".");
+    if (!page.player?.transport)
+      throw new Error('No scene is open yet; wait for state().page to be "ready".');
     return page.player;
   };
   const hook = Object.freeze({
@@ -18,7 +19,8 @@ export function offerHook(page) {
     /** Resolves once exactly that frame is drawn; rejects if it cannot be. */
     seek: async (/** @type {number} */ frame) => {
       const shown = await player().seek(frame);
-      if (shown !== frame) throw new Error(`Frame ${frame} cannot be shown; frame ${shown} is on screen.`);
+      if (shown !== frame)
+        throw new Error(`Frame ${frame} cannot be shown; frame ${shown} is on screen.`);
       return { frame: shown, markFrame: page.player?.mark ?? null };
     },
     /** Any command of `keyboard.js` or the panels. */

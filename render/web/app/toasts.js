@@ -26,10 +26,15 @@ export class Toasts {
       return;
     }
     this.clear(message.key);
-    const close = make("button", { type: "button", class: "icon", "aria-label": "Dismiss" }, [icon("close")]);
+    const close = make("button", { type: "button", class: "icon", "aria-label": "Dismiss" }, [
+      icon("close"),
+    ]);
     const heading = message.title ? [make("strong", {}, [message.title])] : [];
     const text = make("div", {}, [...heading, make("p", {}, [message.text])]);
-    const element = make("div", { class: "toast glass", "data-weight": message.weight }, [text, close]);
+    const element = make("div", { class: "toast glass", "data-weight": message.weight }, [
+      text,
+      close,
+    ]);
     close.addEventListener("click", () => this.clear(message.key));
     this.parent.append(element);
     const timer = window.setTimeout(() => this.clear(message.key), STAY[message.weight]);

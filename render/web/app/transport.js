@@ -65,8 +65,8 @@ export class Transport {
    *
    * @param {number} frame the nearest one that exists is taken
    * @param {number} now
-   * @returns {Promise<number>} the frame on screen once it is drawn: another one only where that one
-   *   cannot be played; rejects with an AbortError if another seek follows
+   * @returns {Promise<number>} the frame on screen once it is drawn: another one only where that
+   *   one cannot be played; rejects with an AbortError if another seek follows
    */
   seek(frame, now) {
     const position = this.clock.clamp(frame);
@@ -92,7 +92,11 @@ export class Transport {
     this.seek(frame, now).catch(() => {});
   }
 
-  /** Fetch and decode again from the frame on screen, such as after a change of rung. @param {number} now */
+  /**
+   * Fetch and decode again from the frame on screen, such as after a change of rung.
+   *
+   * @param {number} now
+   */
   refresh(now) {
     const frame = this.frame;
     this.shown = -1;

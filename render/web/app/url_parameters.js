@@ -37,8 +37,14 @@ export function parseParameters(search, base) {
     frame: wholeNumber(given, "frame", warnings),
     camera: cameraName(given, warnings),
     rung: given.get("rung") || null,
-    mode: one("mode", MODES.map((mode) => mode.name)),
-    route: one("luma", ROUTES.map((route) => route.name)),
+    mode: one(
+      "mode",
+      MODES.map((mode) => mode.name),
+    ),
+    route: one(
+      "luma",
+      ROUTES.map((route) => route.name),
+    ),
     theme: one("theme", THEMES),
     play: onOff(given, "play", warnings),
     loop: loop ?? true,
@@ -78,11 +84,17 @@ function sceneUrl(text, base, warnings) {
   try {
     url = new URL(text, base);
   } catch {
-    warnings.push(`The address asks for the scene "${clip(text)}", which is no URL; this folder's scene is opened instead.`);
+    warnings.push(
+      `The address asks for the scene "${clip(text)}", which is no URL; this folder's scene is ` +
+        "opened instead.",
+    );
     return here;
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    warnings.push(`Scenes are opened over http and https, not "${clip(url.protocol)}"; this folder's scene is opened instead.`);
+    warnings.push(
+      `Scenes are opened over http and https, not "${clip(url.protocol)}"; this folder's scene ` +
+        "is opened instead.",
+    );
     return here;
   }
   url.hash = "";
@@ -94,7 +106,10 @@ function wholeNumber(given, name, warnings) {
   const text = given.get(name);
   if (text === null) return null;
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  warnings.push(`The address says ${name}=${clip(text)}, expected a whole number such as ${name}=12; it is ignored.`);
+  warnings.push(
+    `The address says ${name}=${clip(text)}, expected a whole number such as ${name}=12; ` +
+      "it is ignored.",
+  );
   return null;
 }
 
@@ -115,7 +130,9 @@ function oneOf(given, name, values, warnings) {
   const text = given.get(name);
   if (text === null) return values[0];
   if (values.includes(text)) return text;
-  warnings.push(`The address says ${name}=${clip(text)}, expected one of ${values.join(", ")}; it is ignored.`);
+  warnings.push(
+    `The address says ${name}=${clip(text)}, expected one of ${values.join(", ")}; it is ignored.`,
+  );
   return values[0];
 }
 
@@ -125,7 +142,9 @@ function onOff(given, name, warnings) {
   if (text === null) return null;
   if (["1", "true", "on", ""].includes(text)) return true;
   if (["0", "false", "off"].includes(text)) return false;
-  warnings.push(`The address says ${name}=${clip(text)}, expected ${name}=1 or ${name}=0; it is ignored.`);
+  warnings.push(
+    `The address says ${name}=${clip(text)}, expected ${name}=1 or ${name}=0; it is ignored.`,
+  );
   return null;
 }
 

@@ -24,7 +24,13 @@ export const cross = (a, b) => [
 /** @param {Vector} a @returns {number} */
 export const length = (a) => Math.hypot(a[0], a[1], a[2]);
 
-/** The direction of a vector, or `fallback` where it has none. @param {Vector} a @param {Vector} [fallback] @returns {Vector} */
+/**
+ * The direction of a vector, or `fallback` where it has none.
+ *
+ * @param {Vector} a
+ * @param {Vector} [fallback]
+ * @returns {Vector}
+ */
 export function unit(a, fallback = [0, 0, 1]) {
   const size = length(a);
   return size > 1e-12 && Number.isFinite(size) ? scale(a, 1 / size) : fallback;
