@@ -56,7 +56,7 @@ class Subject:
         streams = [self.bitstreams[group.stream] for group in groups]
         for number, picture in decode_all(streams, thread_count=thread_count, borrow=True):
             group = groups[number]
-            yield FeatureAtlas(group.first_frame + picture.pts, unpack_picture(group, picture))
+            yield atlas_of(group, picture)
 
     def field_before_encoding(self, frame_index: int) -> Field | None:
         """The field of the texels as they were trained, or None without a bake."""

@@ -106,7 +106,10 @@ class GlRenderer:
     def prepare(self, atlas: FeatureAtlas) -> GlFrame:
         """The codes and tables of a decoded atlas."""
         group = self._scene.group_of(atlas.frame_index)
-        luma = luma_plane(group, atlas.values.cpu())
+        if atlas.luma is None:
+            luma = luma_plane(group, atlas.values.cpu())
+        else:
+            luma = atlas.luma.cpu().numpy()
         return GlFrame(atlas.frame_index, group, self._tables_of(group), luma)
 
     def frame(self, frame_index: int) -> GlFrame:

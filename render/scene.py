@@ -31,10 +31,15 @@ _KEPT_GROUPS = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureAtlas:
-    """One frame's decoded atlas: float32 values (channels, rows, columns), density first."""
+    """One frame's decoded atlas: float32 values (channels, rows, columns), density first.
+
+    ``luma`` is the plane (rows, columns) of codes that they were cut from, where it is known; it
+    may be the decoder's own memory, so nobody writes to it.
+    """
 
     frame_index: int
     values: Tensor
+    luma: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +122,7 @@ class BakedScene:
         bitstream = self.package.bitstream(group.stream)
         pictures = decode(bitstream, device=device, thread_count=thread_count, borrow=True)
         for picture in pictures:
-            yield FeatureAtlas(group.first_frame + picture.pts, unpack_picture(group, picture))
+            yield atlas_of(group, picture)
 
     def all_atlases(
         self, *, device: str = "cpu", sessions: int | None = None
@@ -135,7 +140,7 @@ class BakedScene:
         streams = (self.package.bitstream(group.stream) for group in groups)
         for number, picture in decode_all(streams, device=device, borrow=True, sessions=count):
             group = groups[number]
-            yield FeatureAtlas(group.first_frame + picture.pts, unpack_picture(group, picture))
+            yield atlas_of(group, picture)
 
     def atlases_from(
         self, frame_index: int, *, device: str = "cpu", is_looping: bool = False
@@ -158,7 +163,7 @@ class BakedScene:
             group = groups[(first + number) % len(groups)]
             index = group.first_frame + picture.pts
             if number or index >= frame_index:
-                yield FeatureAtlas(index, unpack_picture(group, picture))
+                yield atlas_of(group, picture)
 
     def atlas(self, frame_index: int) -> FeatureAtlas:
         """One frame's atlas; reads only its group and decodes what the frame needs of it.
@@ -169,7 +174,7 @@ class BakedScene:
         group = self.group_of(frame_index)
         wanted = frame_index - group.first_frame
         *_, picture = decode(self.package.bitstream(group.stream), stop=wanted + 1, borrow=True)
-        return FeatureAtlas(frame_index, unpack_picture(group, picture))
+        return atlas_of(group, picture)
 
     def field(self, atlas: FeatureAtlas) -> Field:
         """The radiance field of a decoded atlas."""
@@ -230,6 +235,12 @@ class BakedScene:
 def unpack_picture(group: Group, picture: Picture) -> Tensor:
     """Texel values (channels, rows, columns) of a decoded picture, in memory of their own."""
     return group.quantizer.dequantize(group.layout.unpack(picture.luma))
+
+
+def atlas_of(group: Group, picture: Picture) -> FeatureAtlas:
+    """The atlas that a decoded picture of a group carries."""
+    values = unpack_picture(group, picture)
+    return FeatureAtlas(group.first_frame + picture.pts, values, picture.luma)
 
 
 def open_scene(path: str | Path) -> BakedScene:

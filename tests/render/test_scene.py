@@ -291,3 +291,10 @@ def test_a_single_file_package_holds_the_same_scene(baked_sequence, tmp_path) ->
     folder, file = (open_scene(tmp_path / name) for name in ("folder", "file.vrf"))
     assert open_package(tmp_path / "file.vrf").scene == folder.package.scene
     assert torch.equal(folder.atlas(1).values, file.atlas(1).values)
+
+
+def test_an_atlas_knows_the_codes_that_it_was_cut_from(scene) -> None:
+    for atlas in scene.all_atlases():
+        group = scene.group_of(atlas.frame_index)
+        again = group.quantizer.dequantize(group.layout.unpack(atlas.luma))
+        assert torch.equal(again, atlas.values)
