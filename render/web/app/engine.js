@@ -57,9 +57,7 @@ export class Engine {
   decoder(route) {
     const known = this.decoders.get(route);
     if (known) return known;
-    const decoder = new GroupDecoder(
-      DECODER_OPTIONS[/** @type {keyof typeof DECODER_OPTIONS} */ (route)] ?? {},
-    );
+    const decoder = new GroupDecoder(DECODER_OPTIONS[route] ?? {});
     this.decoders.set(route, decoder);
     return decoder;
   }
@@ -93,6 +91,7 @@ export class Engine {
   }
 }
 
+/** @type {Record<string, {route?: "webcodecs" | "video", prefer?: "copyTo" | "texture"}>} */
 const DECODER_OPTIONS = {
   auto: {},
   copyTo: { route: "webcodecs" },

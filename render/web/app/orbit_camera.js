@@ -197,8 +197,13 @@ function plane(axis) {
   // The world axis that is least along it, so that the cross product is never small.
   const sizes = axis.map(Math.abs);
   const index = sizes.indexOf(Math.min(...sizes));
-  const helper = /** @type {Vector} */ ([0, 1, 2].map((k) => (k === index ? 1 : 0)));
-  const east = unit(cross(helper, axis));
+  /** @type {Vector[]} */
+  const axes = [
+    [1, 0, 0],
+    [0, 1, 0],
+    [0, 0, 1],
+  ];
+  const east = unit(cross(axes[index], axis));
   return [east, cross(axis, east)];
 }
 
