@@ -12,7 +12,7 @@ from bake.sequence import BakedSequence
 from hwcodec import Bitstream, decode_all
 from render.cameras import Camera
 from render.field import Field, make_field
-from render.scene import NETWORK_BLOB, BakedScene, FeatureAtlas, unpack_picture
+from render.scene import NETWORK_BLOB, BakedScene, FeatureAtlas, atlas_of
 
 # Poses travel in single precision.
 _POSE_TOLERANCE = 1e-4
