@@ -2,7 +2,9 @@
 
 python -m benchmarks.gpu_check --json FILE
 
-Needs torch with CUDA, numpy and PyAV, and PyNvVideoCodec for its half; no network and no data.
+Needs torch with CUDA, numpy and PyAV, PyNvVideoCodec for its half of decoding, and numba-cuda for
+marching and training; no network and no data. A package, if one is named, is drawn instead of a
+figure that is made here.
 Every part is guarded, the file is written after each of them, and a table comes last. The exit code
 is 0 if all is as expected, else 1; without a device it says so and ends.
 """
@@ -63,13 +65,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run all parts; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_check", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all results here")
+    parser.add_argument("--package", type=Path, metavar="PACKAGE", help="draw its first frame")
     parser.add_argument("--budget", type=float, default=BUDGET_S, metavar="S", help="default 420")
     arguments = parser.parse_args(argv)
     if not torch.cuda.is_available():
         sys.stderr.write(f"error: {NO_DEVICE}: torch finds no CUDA device on this machine\n")
         return 1
     with tempfile.TemporaryDirectory(prefix="videorf-") as folder:
-        results = check(gpu_parts("cuda:0", Path(folder)), arguments.budget, arguments.json)
+        parts = gpu_parts("cuda:0", Path(folder), arguments.package)
+        results = check(parts, arguments.budget, arguments.json)
     sys.stdout.write(f"{parts_table(results)}\n")
     return 0 if all(result.outcome.is_ok for result in results) else 1
 
@@ -87,8 +91,23 @@ def check(parts: Sequence[Part], budget_s: float, path: Path | None) -> tuple[Pa
     return run_parts(parts, budget_s, report)
 
 
-def gpu_parts(device: str, folder: Path) -> tuple[Part, ...]:
+def gpu_parts(device: str, folder: Path, package: Path | None = None) -> tuple[Part, ...]:
     """All parts for a device; streams are encoded when a part asks for them."""
+    return (*codec_parts(device, folder), *drawing_parts(device, package))
+
+
+def drawing_parts(device: str, package: Path | None) -> tuple[Part, ...]:
+    """Marching, drawing and training, or one failed part where the libraries for it are missing."""
+    try:
+        from benchmarks.gpu_march import march_parts
+    except ImportError as error:
+        outcome = Outcome(is_ok=False, said=f"not run: {error}")
+        return (Part("march", lambda: outcome),)
+    return march_parts(device, package, _QUICK)
+
+
+def codec_parts(device: str, folder: Path) -> tuple[Part, ...]:
+    """Decoding and encoding."""
     decoders = device_decoders(device)
     plan = DecodePlan(device, None, _QUICK)
     specs = [StreamSpec(*row, _FRAMES) for row in _ROWS]

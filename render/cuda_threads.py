@@ -16,8 +16,6 @@ from numba.cuda.core import config  # type: ignore[import-not-found]
 from numba.cuda.cudadrv.nvvm import NVVM
 from torch import Tensor
 
-from render.compiled import FAST_MATH
-
 __all__ = [
     "Kernel",
     "Space",
@@ -84,13 +82,13 @@ def rebuilt(sources: tuple[ModuleType, ...], changed: Mapping[str, Any]) -> Spac
     for name, value in list(space.items()):
         body = getattr(value, "py_func", value if name in changed else None)
         if isinstance(body, FunctionType):
-            space[name] = cuda.jit(device=True, fastmath=FAST_MATH)(bound(body, space))
+            space[name] = cuda.jit(device=True, fastmath=True)(bound(body, space))
     return space
 
 
 def kernel(body: Function, space: Space) -> Kernel:
     """A function of arrays as a kernel whose global names are those of ``space``."""
-    return Kernel(cuda.jit(fastmath=FAST_MATH)(bound(body, space)))
+    return Kernel(cuda.jit(fastmath=True)(bound(body, space)))
 
 
 def bound(body: Function, space: Space) -> FunctionType:

@@ -63,7 +63,7 @@ def raise_to(into: FloatArray, row: int, value: np.float32) -> None:
 
 
 @device
-def _corner_weights(x: np.float32, y: np.float32, z: np.float32) -> Weights:
+def corner_weights(x: np.float32, y: np.float32, z: np.float32) -> Weights:
     """Trilinear weights of the eight corners, z fastest."""
     u, v, w = _ONE - x, _ONE - y, _ONE - z
     uv, uy, xv, xy = u * v, u * y, x * v, x * y
@@ -71,7 +71,7 @@ def _corner_weights(x: np.float32, y: np.float32, z: np.float32) -> Weights:
 
 
 @device
-def _blend(density: FloatArray, k: Corners, w: Weights) -> np.float32:
+def blend_density(density: FloatArray, k: Corners, w: Weights) -> np.float32:
     """Trilinear density."""
     a = w[0] * density[k[0]] + w[1] * density[k[1]] + w[2] * density[k[2]] + w[3] * density[k[3]]
     b = w[4] * density[k[4]] + w[5] * density[k[5]] + w[6] * density[k[6]] + w[7] * density[k[7]]
@@ -89,14 +89,14 @@ def blend_channel(features: FloatArray, k: Corners, w: Weights, c: int) -> np.fl
 
 
 @device
-def _corners(table: IntArray, cell: np.int32) -> Corners:
+def cell_corners(table: IntArray, cell: np.int32) -> Corners:
     """The eight texels of a cell as a tuple, so that they stay in registers."""
     row = table[cell]
     return row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7]
 
 
 @device
-def _pass_through(density: np.float32, step: np.float32) -> tuple[np.float32, np.float32]:
+def pass_through(density: np.float32, step: np.float32) -> tuple[np.float32, np.float32]:
     """1 - alpha over one step: (1 + exp(density)) ** -step, and the density's derivative factor."""
     # The bound keeps the factor finite; a sample this dense lets nothing through anyway.
     e = np.float32(math.exp(min(density, MAX_DENSITY)))
@@ -113,8 +113,8 @@ def march_ray(
         index, cell, x, y, z = next_sample(ray, index, field.cells)
         if index >= ray.sample_count or left < MIN_TRANSMITTANCE:
             return left, distance
-        k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
-        through, _ = _pass_through(_blend(field.density, k, w), ray.step)
+        k, w = cell_corners(field.corners, cell), corner_weights(x, y, z)
+        through, _ = pass_through(blend_density(field.density, k, w), ray.step)
         index += 1
         if _ONE - through < MIN_ALPHA:
             continue
@@ -206,8 +206,8 @@ def march_back(
         index, cell, x, y, z = next_sample(ray, index, field.cells)
         if index >= ray.sample_count or left < MIN_TRANSMITTANCE:
             return
-        k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
-        through, slope = _pass_through(_blend(field.density, k, w), ray.step)
+        k, w = cell_corners(field.corners, cell), corner_weights(x, y, z)
+        through, slope = pass_through(blend_density(field.density, k, w), ray.step)
         index += 1
         if _ONE - through < MIN_ALPHA:
             continue
@@ -250,8 +250,8 @@ def weigh_ray(ray: MarchedRay, field: FieldArrays, into: FloatArray) -> np.float
         index, cell, x, y, z = next_sample(ray, index, field.cells)
         if index >= ray.sample_count or left < MIN_TRANSMITTANCE:
             return left
-        k, w = _corners(field.corners, cell), _corner_weights(x, y, z)
-        through, _ = _pass_through(_blend(field.density, k, w), ray.step)
+        k, w = cell_corners(field.corners, cell), corner_weights(x, y, z)
+        through, _ = pass_through(blend_density(field.density, k, w), ray.step)
         index += 1
         weight = left * (_ONE - through)
         for corner in range(8):

@@ -90,9 +90,18 @@ def test_every_part_that_is_promised_is_there_and_survives_a_machine_without_any
     assert names[:5] == [
         *("capabilities", "bit-exactness", "stream ordering", "lifetime", "host copies")
     ]
-    assert names[5:] == ["sessions h264", "sessions hevc", "decode rows", "encoders"]
-    results = check(parts[:5], 60, None)
+    assert names[5:9] == ["sessions h264", "sessions hevc", "decode rows", "encoders"]
+    assert names[9:] == ["march", "drawing", "drawing speed", "training"]
+    results = check((*parts[:5], *parts[9:]), 60, None)
     assert not any(result.outcome.is_ok for result in results)
+
+
+def test_a_machine_that_cannot_march_says_so_in_one_part(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "benchmarks.gpu_march", None)
+    (part,) = gpu_check.drawing_parts("cuda:0", None)
+    outcome = part.work()
+    assert not outcome.is_ok
+    assert outcome.said.startswith("not run: ")
 
 
 def test_the_exit_code_is_that_of_the_worst_part(monkeypatch, capsys) -> None:
