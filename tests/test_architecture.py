@@ -32,7 +32,8 @@ FUNCTION_LINES = 60
 USUAL_FUNCTION_LINES = 25  # for nine functions in ten
 # What importing a package may not load: device libraries, and in the lowest layer anything heavy.
 NOT_LOADED = {
-    layer: {"av", "PyNvVideoCodec", "hydra", "omegaconf", "moderngl", "segno", "playwright"} for layer in LAYERS
+    layer: {"av", "PyNvVideoCodec", "hydra", "omegaconf", "moderngl", "segno", "playwright"}
+    for layer in LAYERS
 }
 NOT_LOADED["hwcodec"] |= {"cv2", "numba", "skimage"}
 
