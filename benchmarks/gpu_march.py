@@ -22,6 +22,7 @@ from bake.value_range import ValueRange
 from benchmarks.gpu_parts import Outcome, Part
 from benchmarks.gpu_stand import BLOCK_SIDE, STEP, Stand, moved, package_stand, stand_in
 from benchmarks.march_traffic import view_traffic
+from benchmarks.playback_benchmark import PlaybackPlan, run_playback_benchmark
 from benchmarks.stopwatch import Rate, Repeats, Stage, measure
 from benchmarks.yardsticks import finished
 from hwcodec import BackendUnavailable
@@ -30,7 +31,8 @@ from render.devices import cuda_absence
 from render.field import Field
 from render.fragment import ShadedImage, render_view
 from render.march import march_backward, march_forward, texel_weights, zero_gradients
-from render.scene import open_scene
+from render.playback import FrameRenderer
+from render.scene import BakedScene, open_scene
 from render.shading import ShadingMlp, ShadingShape
 from render.video import to_bytes
 
@@ -91,7 +93,16 @@ def march_parts(device: str, package: Path | None, repeats: Repeats) -> tuple[Pa
             stand_in(_PAPER_RESOLUTION, shape.feature_count, shape.width), device, TrainingPlan()
         )
 
+    def playback(path: Path) -> Outcome:
+        stand()
+        from render.cuda_renderer import CudaMarch
+
+        scene = open_scene(path)
+        return check_playback(scene, CudaMarch(scene, device=device), PlaybackPlan(repeats))
+
+    played = () if package is None else (Part("playback", partial(playback, package)),)
     return (
+        *played,
         Part("march", lambda: check_march(stand(), device)),
         Part("drawing", lambda: drawing(check_drawing)),
         Part("drawing speed", lambda: drawing(partial(check_drawing_speed, repeats=repeats))),
@@ -160,6 +171,14 @@ def check_drawing_speed(
         for name, row in rows.items()
     )
     return Outcome(is_ok=True, said=said, data={"copied_bytes_per_s": bandwidth, **rows})
+
+
+def check_playback(scene: BakedScene, renderer: FrameRenderer, plan: PlaybackPlan) -> Outcome:
+    """Decoding and drawing at once, over the slower of the two alone."""
+    report = run_playback_benchmark(scene, renderer, plan)
+    rates = ", ".join(f"{name} {rate.fps:.0f}" for name, rate in report.rates.items())
+    said = f"fps: {rates}; pipelined over the slower {report.ratio:.2f}"
+    return Outcome(is_ok=True, said=said, data=report.to_json())
 
 
 def check_training(stand: Stand, device: str, plan: TrainingPlan) -> Outcome:
@@ -260,10 +279,14 @@ def _fitting(stand: Stand, device: str, plan: TrainingPlan) -> Callable[[int], F
     useful = [useful_pixels(geometry, camera, device) for camera in cameras]
     rays = TrainingRays(geometry, cameras, [to_bytes(view) for view in views], useful)
     trainer = AtlasTrainer(geometry, plan.network.feature_count, STEP, limits, device)
-    start = 0.01 * torch.randn(geometry.texel_count, 1 + plan.network.feature_count)
+    generator = torch.Generator().manual_seed(0)
+    channels = 1 + plan.network.feature_count
+    start = 0.01 * torch.randn(geometry.texel_count, channels, generator=generator)
     start[:, 0] = -3
     trainer.load(start.to(device))
-    network = ShadingMlp(plan.network).to(device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = ShadingMlp(plan.network).to(device)
     optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99))
     shading = Shading(network, torch.ones(3, device=device), optimizer)
     losses = LossConfig(spatial=1e-4, temporal=1e-4)

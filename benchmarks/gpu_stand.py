@@ -71,10 +71,10 @@ def package_stand(scene: BakedScene) -> Stand:
 
 def moved(field: Field, device: str, *, is_halved: bool = False) -> Field:
     """A copy of a field on a device, with its features in half precision if asked."""
-    features = field.features.to(device)
+    features = field.features.to(device, copy=True)
     return Field(
         field.geometry,
-        field.density.to(device),
+        field.density.to(device, copy=True),
         features.half() if is_halved else features,
         field.step,
     )

@@ -34,6 +34,12 @@ def test_a_bake_leaves_a_finished_scene(scene) -> None:
     assert sequence.provenance["config"]["capture"]["path"] == "procedural:2:32"
 
 
+def test_a_bake_records_where_it_ran_and_why(scene) -> None:
+    device = open_sequence(scene).provenance["device"]
+    assert device["device"] in {"cpu", "cuda"}
+    assert device["reason"]
+
+
 def test_running_a_finished_bake_again_takes_it_over(scene, capsys) -> None:
     before = {path: path.stat().st_mtime_ns for path in scene.rglob("*.npy")}
     assert bake_sequence(["capture.path=procedural:2:32", f"out={scene}", *SMALL]) == 0

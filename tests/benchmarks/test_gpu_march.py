@@ -12,17 +12,20 @@ from benchmarks.gpu_march import (
     check_drawing,
     check_drawing_speed,
     check_march,
+    check_playback,
     check_training,
     march_parts,
 )
 from benchmarks.gpu_parts import guarded, run_parts
 from benchmarks.gpu_stand import Stand, moved, package_stand, stand_in
+from benchmarks.playback_benchmark import PlaybackPlan
 from benchmarks.stopwatch import Repeats
 from hwcodec import BackendUnavailable
 from render.cameras import Camera
 from render.field import Field
 from render.fragment import ShadedImage, render_view
 from render.march import march_backward
+from render.playback import MarchRenderer
 from render.scene import open_scene
 from render.shading import ShadingShape
 
@@ -119,6 +122,19 @@ def test_a_package_can_stand_in_for_the_figure(baked_packages) -> None:
     found = package_stand(scene)
     assert found.field.density.equal(scene.field(scene.atlas(0)).density)
     assert check_march(found, "cpu", 200).is_ok
+
+
+def test_playback_is_measured_against_its_stages(baked_packages) -> None:
+    scene = open_scene(baked_packages["raw"])
+    found = check_playback(scene, MarchRenderer(scene), PlaybackPlan(ONCE, 0.1))
+    assert found.is_ok
+    assert found.data["pipelined_over_slower"] > 0
+    assert "pipelined over the slower" in found.said
+
+
+def test_the_stand_trains_alike_every_time(stand) -> None:
+    first, second = (gpu_march._fitting(stand, "cpu", PLAN)(3) for _ in range(2))
+    assert first == second
 
 
 def test_every_part_fails_with_the_reason_where_nothing_can_be_compiled(monkeypatch) -> None:

@@ -17,9 +17,14 @@ import torch
 
 import bake.adam_cuda as adam
 import render.draw_cuda as draw
+import render.march as front
 import render.march_cuda as device
+from bake import block_loss, field_adam
 from bake.atlas_kernels import AdamStep
 from bake.field_adam import Updated, update_compiled, update_plainly
+from benchmarks import gpu_march
+from benchmarks.gpu_march import TrainingPlan
+from benchmarks.gpu_stand import stand_in
 from render.cameras import Camera, Lens, Rays, orbit
 from render.field import Field, build_geometry, make_field
 from render.fragment import Appearance, render_view
@@ -157,6 +162,22 @@ def on_device(own: Updated, step: AdamStep) -> None:
     adam.update((own.master, own.seen, own.first, own.second), own.slabs, own.extra, step)
 
 
+def compare_training() -> dict[str, float]:
+    """A few steps through the device's march, losses and Adam against the processor's."""
+    stand = stand_in(10, 3, 4)
+    plan = TrainingPlan(0, 3, 12, 16, 100, ShadingShape(3, 4, 2, 1))
+    here = gpu_march._fitting(stand, "cpu", plan)(plan.steps)
+    front._device_kernels = lambda _: device
+    field_adam.update_compiled = on_device
+    block_loss.add_compiled = block_loss.add_plainly
+    there = gpu_march._fitting(stand, "cpu", plan)(plan.steps)
+    return {
+        "error": abs(there.error - here.error),
+        "share of bits": abs(there.bits / here.bits - 1),
+        "whole error": here.error,
+    }
+
+
 def main() -> dict[str, dict[str, float]]:
     simulate_library()
     camera = orbit((2.5, 2, 3), 7.0, 2.0, 5, Lens(13, 11, 14.0))[1]
@@ -169,6 +190,7 @@ def main() -> dict[str, dict[str, float]]:
         found[f"views by {shape}"] = compare_views(shape, camera)
     for rounding in (0.0, 2 / 15):
         found[f"adam rounding to {rounding}"] = compare_adam(rounding)
+    found["training"] = compare_training()  # The last one, as it puts the device's parts in place.
     return found
 
 

@@ -80,6 +80,12 @@ def test_all_three_updates_do_the_same(simulated, name) -> None:
     assert worst(simulated, "adam", name) < CLOSE
 
 
+def test_training_through_the_kernels_goes_the_way_of_the_processor(simulated) -> None:
+    found = simulated["training"]
+    assert found["error"] < 1e-4 * found["whole error"]
+    assert found["share of bits"] < 1e-4
+
+
 # ----- PTX
 
 
