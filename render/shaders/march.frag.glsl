@@ -40,6 +40,7 @@ layout(location = 1) out highp float oDepth;  // weighted mean distance in scene
 #define EMPTY_TEXEL 0xFFFFFFFFu
 #define FAR 1e30
 #define HOT_SAMPLE_COUNT 96.0
+#define OCCUPANCY_BLOCK 8  // cells along one side of what has one color
 
 struct Ray {
   vec3 origin;
@@ -223,14 +224,22 @@ vec3 atlasColor() {
 #endif
 }
 
-// The first active cell that the ray meets, in a color of its own, darker with distance.
+// The first active cell that the ray meets, as a small box: each face of it lit in its own way,
+// blocks of cells in colors of their own, darker with distance.
 vec3 occupancyColor(Ray ray) {
   int index = 0;
   Sample here = nextSample(ray, index);
   if (index >= ray.count) return BACKGROUND;
-  vec3 hue = vec3((here.cell * ivec3(73, 151, 199)) & 255) / 255.0;
+  vec3 cell = floor(ray.origin + here.distance * ray.direction);
+  // The ray came in where it met the last of the three near faces.
+  vec3 enter = (cell + 1.0 - ray.side - ray.origin) * ray.inverse - ray.never;
+  float latest = max(enter.x, max(enter.y, enter.z));
+  float light = latest == enter.z ? 1.0 : latest == enter.y ? 0.85 : 0.7;
+  ivec3 block = ivec3(cell) / OCCUPANCY_BLOCK;
+  int number = (block.x * 73 + block.y * 151 + block.z * 199) & 255;
+  vec3 hue = 0.5 + 0.5 * cos(2.4 * float(number) + vec3(0.0, 2.1, 4.2));
   float depth = (here.distance - ray.start) / max(ray.end - ray.start, 1e-6);
-  return (0.4 + 0.6 * hue) * (1.0 - 0.7 * depth);
+  return light * (0.6 + 0.4 * hue) * (1.0 - 0.5 * depth);
 }
 
 vec3 debugColor(Ray ray, Light light, float mean) {

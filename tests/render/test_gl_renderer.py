@@ -238,6 +238,15 @@ class TestDebugModes:
         assert is_background.any()
         assert not is_background[image.opacity > 0].any()
 
+    def test_occupancy_gives_each_block_of_cells_one_hue(self, draw, plain) -> None:
+        image = draw(DebugMode.OCCUPANCY)
+        seen = image.rgb[image.opacity > 0]
+        hues = torch.unique((seen / seen.sum(-1, keepdim=True) * 1000).round().to(int), dim=0)
+        blocks = np.prod([-(-side // 8) for side in plain.record.grid.shape])
+        # Light and distance change all channels alike; rounding may tell some hues apart twice.
+        assert 1 < len(hues) <= 4 * blocks
+        assert len(hues) < len(torch.unique(seen, dim=0))
+
     def test_depth_is_black_where_nothing_is_met_and_darker_far_away(self, draw) -> None:
         image = draw(DebugMode.DEPTH)
         assert not image.rgb[image.opacity == 0].any()

@@ -26,6 +26,8 @@ export class GroupStore {
     this.data = new Map();
     /** @type {Map<number, Promise<any>>} group to tables, in order of use */
     this.tables = new Map();
+    /** @type {WeakMap<Promise<any>, any>} what became of those promises, to be had at once */
+    this.unpacked = new WeakMap();
     /** @type {Map<number, number>} group to the time until which prefetching leaves it alone */
     this.resting = new Map();
     /** @type {{group: number, promise: Promise<any>, control: AbortController} | null} */
@@ -83,6 +85,12 @@ export class GroupStore {
   prepare(group) {
     const data = this.data.get(group);
     if (data && !this.tables.has(group)) this.unpack(group, data).catch(() => {});
+  }
+
+  /** Tables of a group if they are unpacked. @param {number} group @returns {any} or null */
+  prepared(group) {
+    const tables = this.tables.get(group);
+    return (tables && this.unpacked.get(tables)) ?? null;
   }
 
   /** @param {{frame: number, current: number, loop: boolean}} where @returns {number} seconds */
@@ -149,9 +157,12 @@ export class GroupStore {
     this.tables.delete(group);
     this.tables.set(group, tables);
     for (const old of [...this.tables.keys()].slice(0, -TABLES_KEPT)) this.tables.delete(old);
-    tables.catch(() => {
-      if (this.tables.get(group) === tables) this.drop(group);
-    });
+    tables.then(
+      (/** @type {any} */ unpacked) => this.unpacked.set(tables, unpacked),
+      () => {
+        if (this.tables.get(group) === tables) this.drop(group);
+      },
+    );
     return tables;
   }
 

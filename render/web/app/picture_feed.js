@@ -97,6 +97,11 @@ export class PictureFeed {
     return taken;
   }
 
+  /** The first picture that is drawn with other tables. @param {any} tables @returns {Item | null} */
+  change(tables) {
+    return this.queue.find((item) => item.tables !== tables) ?? null;
+  }
+
   clear() {
     for (const item of this.queue.splice(0)) item.picture.close();
   }

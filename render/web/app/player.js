@@ -198,6 +198,7 @@ export class Player extends EventTarget {
       const moving = this.playing || camera.moving || glides;
       const drew = stage.draw(now, (width, height) => camera.view(width, height), moving);
       if (drew) this.dispatchEvent(new Event("draw"));
+      stage.getReady(this.following());
     } catch (error) {
       this.graphicsFailed(error);
     }
@@ -218,6 +219,13 @@ export class Player extends EventTarget {
     this.failures?.pass();
     this.frames.add(now);
     this.dispatchEvent(new CustomEvent("clear", { detail: "connection" }));
+  }
+
+  /** What is drawn after the group on screen: as the feed has it, or as it should come. */
+  following() {
+    const { stage, transport, rungs, item } = this;
+    if (!stage || !item) return null;
+    return transport?.feed?.change(stage.tables) ?? rungs?.following(item.frame) ?? null;
   }
 
   /** Say it where pictures come by another route than the exact one. @param {string} route */

@@ -133,6 +133,21 @@ export class RungControl {
   }
 
   /**
+   * The group that most likely follows, if it is ready to be drawn.
+   *
+   * @param {number} frame on screen
+   * @returns {{pkg: any, group: number, tables: any} | null}
+   */
+  following(frame) {
+    const store = this.store;
+    if (!store) return null;
+    const { pkg } = store;
+    const group = (pkg.groupOf(frame) + 1) % pkg.groups.length;
+    const tables = store.prepared(group);
+    return tables && { pkg, group, tables };
+  }
+
+  /**
    * The rung to change to, unless its group is not there yet while the present rung has it.
    *
    * @param {number} wanted

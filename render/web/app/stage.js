@@ -9,6 +9,8 @@ import { Smooth } from "./meters.js";
 export const SETTLE = 180;
 /** Milliseconds between turns of a 60 Hz screen, until a shorter one is seen. */
 const USUAL_TURN = 1000 / 60;
+/** Milliseconds of a turn in which tables of the next group are uploaded. */
+export const UPLOAD_BUDGET = 3;
 /** A gap this long between turns says nothing about drawing. */
 const LONGEST_COST = 4000;
 
@@ -68,6 +70,17 @@ export class Stage {
       item.picture.close();
     }
     this.dirty = true;
+  }
+
+  /**
+   * Bring a part of what the next group takes to the device; once per turn, after drawing.
+   *
+   * @param {{tables: any, pkg: any, group: number} | null} next null if it is not known
+   */
+  getReady(next) {
+    if (next && next.tables !== this.tables)
+      this.renderer.stageGroup(next.tables, next.pkg, next.group);
+    this.renderer.uploadSome(UPLOAD_BUDGET);
   }
 
   /** @param {string} name */

@@ -1,34 +1,61 @@
-/** Textures of the renderer: what they hold, how they are filled, and that they fit the device. */
+/** Textures that are drawn into or hold a picture, and that they fit the device. */
 
 import { PlayerError } from "./errors.js";
-import { CORNER_COLUMNS } from "./shader_source.js";
 
 /** @typedef {WebGL2RenderingContext} Gl */
 
-/** The tables of one group and its packed atlas, on the device. */
-export class GroupTextures {
+/** Packed atlases that are kept: those of the group that is drawn and of another size. */
+const KEPT_ATLASES = 2;
+
+/** Where pictures are packed to; made anew only where none of the latest has the size. */
+export class AtlasTargets {
+  /** @param {Gl} gl */
+  constructor(gl) {
+    this.gl = gl;
+    /** @type {Map<string, AtlasTarget>} by size, in order of use */
+    this.kept = new Map();
+  }
+
   /**
-   * @param {Gl} gl
-   * @param {import("./tables.js").GroupTables} tables
-   * @param {number} layers texel layers of the packed atlas
+   * A target of that size; what it holds is whatever was packed last.
+   *
+   * @param {number} width @param {number} height
+   * @returns {AtlasTarget}
    * @throws {PlayerError} if the device takes no textures of that size
    */
-  constructor(gl, tables, layers) {
-    this.gl = gl;
-    this.rows = tables.rows;
-    this.columns = tables.columns;
-    this.cells = cellTexture(gl, tables);
-    this.corners = cornerTexture(gl, tables.corners);
-    const height = tables.rows * layers;
-    this.height = height;
-    this.atlas = storedTexture(gl, gl.RGBA32UI, { width: tables.columns, height }, "the atlas");
-    this.target = framebufferOf(gl, this.atlas);
+  of(width, height) {
+    const { gl, kept } = this;
+    const key = `${width} ${height}`;
+    const target = kept.get(key) ?? new AtlasTarget(gl, width, height);
+    kept.delete(key);
+    kept.set(key, target);
+    for (const [name, old] of [...kept].slice(0, -KEPT_ATLASES)) {
+      old.dispose();
+      kept.delete(name);
+    }
+    return target;
   }
 
   dispose() {
-    const { gl } = this;
-    for (const texture of [this.cells, this.corners, this.atlas]) gl.deleteTexture(texture);
-    gl.deleteFramebuffer(this.target);
+    for (const target of this.kept.values()) target.dispose();
+    this.kept.clear();
+  }
+}
+
+/** One packed atlas, all its layers below each other. */
+export class AtlasTarget {
+  /** @param {Gl} gl @param {number} width @param {number} height */
+  constructor(gl, width, height) {
+    this.gl = gl;
+    this.width = width;
+    this.height = height;
+    this.texture = storedTexture(gl, gl.RGBA32UI, { width, height }, "the atlas");
+    this.framebuffer = framebufferOf(gl, this.texture);
+  }
+
+  dispose() {
+    this.gl.deleteTexture(this.texture);
+    this.gl.deleteFramebuffer(this.framebuffer);
   }
 }
 
@@ -39,6 +66,8 @@ export class PictureTexture {
     this.gl = gl;
     /** @type {WebGLTexture | null} */
     this.texture = null;
+    /** @type {WebGLFramebuffer | null} to read it back, once that was asked for */
+    this.framebuffer = null;
     this.key = "";
   }
 
@@ -85,17 +114,19 @@ export class PictureTexture {
    */
   read({ column, row, columns, rows }) {
     const { gl } = this;
-    const target = framebufferOf(gl, /** @type {WebGLTexture} */ (this.texture));
+    this.framebuffer ??= framebufferOf(gl, /** @type {WebGLTexture} */ (this.texture));
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.framebuffer);
     const pixels = new Uint8Array(4 * columns * rows);
     gl.readPixels(column, row, columns, rows, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
-    gl.deleteFramebuffer(target);
     return pixels;
   }
 
   dispose() {
     this.gl.deleteTexture(this.texture);
+    this.gl.deleteFramebuffer(this.framebuffer);
     this.texture = null;
+    this.framebuffer = null;
     this.key = "";
   }
 }
@@ -141,7 +172,7 @@ export class FloatTarget {
  * @param {string} what for the message
  * @returns {WebGLTexture}
  */
-function storedTexture(gl, format, { width, height }, what) {
+export function storedTexture(gl, format, { width, height }, what) {
   checkSize(gl, gl.MAX_TEXTURE_SIZE, Math.max(width, height), what);
   const texture = gl.createTexture();
   gl.bindTexture(gl.TEXTURE_2D, texture);
@@ -151,7 +182,8 @@ function storedTexture(gl, format, { width, height }, what) {
 }
 
 /**
- * A framebuffer that draws into a texture; bound.
+ * A framebuffer that draws into a texture; bound. Asks whether that works, which waits for the
+ * device, so keep what it gives.
  *
  * @param {Gl} gl @param {WebGLTexture} texture
  * @returns {WebGLFramebuffer}
@@ -168,49 +200,23 @@ function framebufferOf(gl, texture) {
   return target;
 }
 
-/**
- * Cells in their own memory order: z along the width, y along the height, x in depth.
- *
- * @param {Gl} gl @param {import("./tables.js").GroupTables} tables
- */
-function cellTexture(gl, { cells, cellShape: [x, y, z] }) {
-  checkSize(gl, gl.MAX_3D_TEXTURE_SIZE, Math.max(x, y, z), "the table of cells");
-  const texture = gl.createTexture();
-  gl.bindTexture(gl.TEXTURE_3D, texture);
-  gl.texStorage3D(gl.TEXTURE_3D, 1, gl.R32I, z, y, x);
-  gl.pixelStorei(gl.UNPACK_ALIGNMENT, 4);
-  gl.texSubImage3D(gl.TEXTURE_3D, 0, 0, 0, 0, z, y, x, gl.RED_INTEGER, gl.INT, cells);
-  setUnfiltered(gl, gl.TEXTURE_3D);
-  return texture;
-}
-
-/** @param {Gl} gl @param {Uint32Array} corners eight per active cell */
-function cornerTexture(gl, corners) {
-  const count = corners.length / 8;
-  const height = Math.max(Math.ceil(count / CORNER_COLUMNS), 1);
-  const size = { width: 2 * CORNER_COLUMNS, height };
-  const texture = storedTexture(gl, gl.RGBA32UI, size, "the table of corners");
-  const full = Math.floor(count / CORNER_COLUMNS);
-  const put = (/** @type {number} */ row, /** @type {number} */ width,
-    /** @type {number} */ rows, /** @type {Uint32Array} */ data) => {
-    if (!width || !rows) return;
-    gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, row, width, rows, gl.RGBA_INTEGER, gl.UNSIGNED_INT, data);
-  };
-  put(0, 2 * CORNER_COLUMNS, full, corners.subarray(0, 8 * full * CORNER_COLUMNS));
-  put(full, 2 * (count - full * CORNER_COLUMNS), 1, corners.subarray(8 * full * CORNER_COLUMNS));
-  return texture;
-}
-
-/** @param {Gl} gl @param {number} kind of texture that is bound */
-function setUnfiltered(gl, kind) {
+/** Read texels alone. @param {Gl} gl @param {number} kind of texture that is bound */
+export function setUnfiltered(gl, kind) {
   gl.texParameteri(kind, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
   gl.texParameteri(kind, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
   gl.texParameteri(kind, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
   gl.texParameteri(kind, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
 }
 
-/** @param {Gl} gl @param {number} limit @param {number} side @param {string} what */
-function checkSize(gl, limit, side, what) {
+/**
+ * Refuse a texture that the device does not take.
+ *
+ * @param {Gl} gl @param {number} limit name of the device's limit
+ * @param {number} side texels along the longest side
+ * @param {string} what for the message
+ * @throws {PlayerError} if it is too large
+ */
+export function checkSize(gl, limit, side, what) {
   const most = gl.getParameter(limit);
   if (side > most && !gl.isContextLost()) {
     throw new PlayerError("unsupported", `The scene is too large for this device: ${what} takes `

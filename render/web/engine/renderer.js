@@ -3,10 +3,8 @@
  */
 
 import { PlayerError } from "./errors.js";
+import { Device } from "./gl_device.js";
 import { openContext } from "./gl_programs.js";
-import { FloatTarget, GroupTextures, PictureTexture } from "./gl_textures.js";
-import { calibrate, readMarks } from "./marks.js";
-import { ProgramCache } from "./scene_programs.js";
 import { codeLayout, fetchShaders } from "./shader_source.js";
 
 /** Texture units. */
@@ -39,8 +37,8 @@ export async function createRenderer(canvas, { shaderFolder, isFloat = false, si
 }
 
 /**
- * Draws one group's pictures at a time. After a lost context it uploads its group again by itself
- * and draws from the next picture on.
+ * Draws one group's pictures at a time, and keeps the tables of the last two groups on the device.
+ * After a lost context it uploads its group again by itself and draws from the next picture on.
  */
 export class Renderer {
   /**
@@ -76,7 +74,7 @@ export class Renderer {
   }
 
   /**
-   * Draw this group from now on.
+   * Draw this group from now on; uploads of its tables what is not there yet.
    *
    * @param {import("./tables.js").GroupTables} tables
    * @param {import("./package.js").Package} pkg
@@ -89,6 +87,31 @@ export class Renderer {
   }
 
   /**
+   * This group comes next: let `uploadSome` bring its tables while another one is drawn.
+   *
+   * @param {import("./tables.js").GroupTables} tables
+   * @param {import("./package.js").Package} pkg
+   * @param {number} groupIndex of `pkg`
+   */
+  stageGroup(tables, pkg, groupIndex) {
+    if (!pkg.record.groups[groupIndex]) {
+      throw new PlayerError("usage", `Group ${groupIndex} does not exist, expected 0 to `
+        + `${pkg.record.groups.length - 1}.`);
+    }
+    if (!this.isLost) this.device.stageGroup(tables, pkg);
+  }
+
+  /**
+   * Upload a part of the staged group; call it at every turn of the drawing loop.
+   *
+   * @param {number} budgetMs milliseconds after which it stops; one slice is done in any case
+   * @returns {boolean} whether more is left
+   */
+  uploadSome(budgetMs) {
+    return !this.isLost && this.device.slots.uploadSome(budgetMs);
+  }
+
+  /**
    * Take a picture of the group; it is copied, so it may be closed afterwards.
    *
    * @param {import("./pictures.js").DecodedPicture} picture
@@ -97,8 +120,8 @@ export class Renderer {
   setPicture(picture) {
     const { gl, device } = this;
     if (this.isLost) return;
-    const { group, textures, programs } = device;
-    if (!group || !textures || !programs) {
+    const { group, textures, programs, atlas } = device;
+    if (!group || !textures || !programs || !atlas) {
       throw new PlayerError("usage", "The renderer has no group yet; give it one before a picture.");
     }
     gl.activeTexture(gl.TEXTURE0 + UNITS.uLuma);
@@ -110,11 +133,11 @@ export class Renderer {
     gl.uniform4i(program.at("uLayout"), rows, tileColumns, cellRows, cellColumns);
     gl.uniform2i(program.at("uCodes"), group.quantizer.lowest_code, group.quantizer.highest_code);
     if (!picture.luma) {
-      device.calibration ??= calibrateFor(group, device.picture);
-      gl.uniform2fv(program.at("uCalibration"), device.calibration);
+      const calibration = device.calibrationOf(group, picture.route);
+      gl.uniform2fv(program.at("uCalibration"), calibration);
     }
-    gl.bindFramebuffer(gl.FRAMEBUFFER, textures.target);
-    gl.viewport(0, 0, textures.columns, textures.height);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, atlas.framebuffer);
+    gl.viewport(0, 0, atlas.width, atlas.height);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
     device.hasPicture = true;
   }
@@ -137,7 +160,7 @@ export class Renderer {
     gl.viewport(0, 0, width, height);
     const program = programs.march;
     program.use();
-    this.bindTextures(program, textures);
+    this.bindTextures(program);
     const { record } = chosen.pkg;
     setValues(gl, program, group, codeLayout(record));
     this.setCamera(program, view, record, { width, height });
@@ -198,19 +221,20 @@ export class Renderer {
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
   }
 
-  /** @param {Program} program @param {GroupTextures} textures */
-  bindTextures(program, { cells, corners, atlas, rows }) {
+  /** @param {Program} program */
+  bindTextures(program) {
     const { gl } = this;
+    const { textures, atlas } = this.device;
     const bound = [
-      ["uCells", gl.TEXTURE_3D, cells], ["uCorners", gl.TEXTURE_2D, corners],
-      ["uAtlas", gl.TEXTURE_2D, atlas],
+      ["uCells", gl.TEXTURE_3D, textures?.cells], ["uCorners", gl.TEXTURE_2D, textures?.corners],
+      ["uAtlas", gl.TEXTURE_2D, atlas?.texture],
     ];
     for (const [name, kind, texture] of /** @type {[keyof typeof UNITS, number, any][]} */ (bound)) {
       gl.activeTexture(gl.TEXTURE0 + UNITS[name]);
       gl.bindTexture(kind, texture);
       gl.uniform1i(program.at(name), UNITS[name]);
     }
-    gl.uniform1i(program.at("uAtlasRows"), rows);
+    gl.uniform1i(program.at("uAtlasRows"), textures?.tables?.rows ?? 0);
   }
 
   /**
@@ -235,47 +259,6 @@ export class Renderer {
   }
 }
 
-/** What lives on the device, and is gone with a lost context. */
-class Device {
-  /** @param {WebGL2RenderingContext} gl @param {import("./shader_source.js").ShaderBodies} bodies */
-  constructor(gl, bodies) {
-    this.gl = gl;
-    this.cache = new ProgramCache(gl, bodies);
-    this.picture = new PictureTexture(gl);
-    this.floatTarget = new FloatTarget(gl);
-    this.hasPicture = false;
-    /** @type {import("./scene_record.js").GroupRecord | null} */
-    this.group = null;
-    /** @type {GroupTextures | null} */
-    this.textures = null;
-    /** @type {import("./scene_programs.js").ScenePrograms | null} */
-    this.programs = null;
-    /** @type {number[] | null} gain and offset of color pictures, once they are known */
-    this.calibration = null;
-  }
-
-  /**
-   * @param {import("./tables.js").GroupTables} tables @param {import("./package.js").Package} pkg
-   * @param {number} groupIndex
-   */
-  setGroup(tables, pkg, groupIndex) {
-    this.hasPicture = false;
-    this.programs = this.cache.programsOf(pkg);
-    this.textures?.dispose();
-    this.textures = null;
-    this.textures = new GroupTextures(this.gl, tables, codeLayout(pkg.record).layers);
-    this.group = pkg.record.groups[groupIndex];
-    this.calibration = null;
-  }
-
-  dispose() {
-    this.textures?.dispose();
-    this.picture.dispose();
-    this.floatTarget.dispose();
-    this.cache.dispose();
-  }
-}
-
 /**
  * Code to value, per channel.
  *
@@ -296,17 +279,4 @@ function setValues(gl, program, { quantizer }, { perWord, words }) {
   const set = perWord === 4 ? gl.uniform4fv : gl.uniform2fv;
   set.call(gl, program.at("uMinimum"), low);
   set.call(gl, program.at("uStep"), step);
-}
-
-/**
- * @param {import("./scene_record.js").GroupRecord} group @param {PictureTexture} picture
- * @returns {number[]}
- */
-function calibrateFor(group, picture) {
-  const marks = readMarks(group.marks);
-  if (!marks) {
-    throw new PlayerError("unsupported", "The picture came as colors and has no marks to tell its "
-      + "codes; export the package with the profile web8.");
-  }
-  return calibrate(marks, picture.read(marks.strip));
 }

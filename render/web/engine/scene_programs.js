@@ -16,6 +16,8 @@ export class ProgramCache {
     this.bodies = bodies;
     /** @type {Map<string, ScenePrograms>} by their text, in order of use */
     this.kept = new Map();
+    /** @type {WeakMap<import("./package.js").Package, import("./shader_source.js").ShaderSources>} */
+    this.texts = new WeakMap();
   }
 
   /**
@@ -23,8 +25,9 @@ export class ProgramCache {
    * @returns {ScenePrograms}
    */
   programsOf(pkg) {
-    const sources = shaderSources(pkg.record, pkg.network, this.bodies);
-    const { gl, kept } = this;
+    const { gl, kept, texts } = this;
+    const sources = texts.get(pkg) ?? shaderSources(pkg.record, pkg.network, this.bodies);
+    texts.set(pkg, sources);
     const programs = kept.get(sources.march) ?? {
       march: new Program(gl, sources.vertex, sources.march, "march"),
       pack: new Program(gl, sources.vertex, sources.pack, "pack"),
