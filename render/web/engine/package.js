@@ -6,6 +6,7 @@ import { fetchBytes, nameOf } from "./fetching.js";
 import { MANIFEST_LIMIT_BYTES, blobFile, parseManifest, streamFile } from "./manifest.js";
 import { decodeRig } from "./rig.js";
 import { readSceneRecord } from "./scene_record.js";
+import { transferSeconds } from "./transfer_time.js";
 
 /**
  * @typedef {object} FetchedGroup everything that was fetched of one group
@@ -15,7 +16,7 @@ import { readSceneRecord } from "./scene_record.js";
  * @property {Uint8Array} occupancyBytes
  * @property {Uint8Array} streamBytes the MP4 file
  * @property {number} bytes of both together
- * @property {number} seconds that fetching took
+ * @property {number} seconds that the bytes were on the way; 0 if a cache had them
  */
 
 /** An open package. Make one with `openPackage`. */
@@ -84,11 +85,13 @@ export class Package {
     }
     const stream = this.streams[group.stream];
     const started = performance.now();
+    const streamUrl = new URL(streamFile(stream.name), this.url).href;
     const [occupancyBytes, streamBytes] = await Promise.all([
       this.fetchBlob(group.occupancy, { signal }),
-      fetchChecked(new URL(streamFile(stream.name), this.url).href, stream, signal),
+      fetchChecked(streamUrl, stream, signal),
     ]);
-    const seconds = (performance.now() - started) / 1000;
+    const blobUrl = new URL(blobFile(group.occupancy), this.url).href;
+    const seconds = await transferSeconds([blobUrl, streamUrl], started);
     const bytes = occupancyBytes.length + streamBytes.length;
     return { index, group, stream, occupancyBytes, streamBytes, bytes, seconds };
   }

@@ -92,3 +92,58 @@ def test_an_aborted_fetch_says_so_and_asks_no_more(run, site, served, when) -> N
       await fetchBytes(given.url, { signal: control.signal })"""
     assert refusal(run, body, url=served, when=when).kind == "aborted"
     assert site.requests.get("/file", 0) <= 1
+
+
+# Fetches a file beside a page that does not look up for a while.
+TIMED = """
+  const { fetchBytes } = await engine("fetching");
+  const { transferSeconds } = await engine("transfer_time");
+  const started = performance.now();
+  const coming = fetchBytes(given.url);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  const end = performance.now() + given.busy;
+  while (performance.now() < end);
+  await coming;
+  const seconds = await transferSeconds([given.record ?? given.url], started);
+  return { seconds, waited: (performance.now() - started) / 1000 }"""
+
+
+def test_a_busy_page_does_not_make_the_network_slow(run, site, served) -> None:
+    site.answers["/file"] = lambda _: (200, bytes(200_000))
+    found = run(TIMED, url=served, busy=1500)
+    assert found["waited"] > 1.5
+    assert 0 < found["seconds"] < 0.75
+
+
+def test_a_slow_server_counts_and_so_does_the_last_try_alone(run, site, served) -> None:
+    site.answers["/file"] = lambda count: (
+        time.sleep(0.4),
+        (503 if count == 1 else 200, bytes(5000)),
+    )[1]
+    found = run(TIMED, url=served, busy=0)
+    assert 0.35 < found["seconds"] < 0.8 < found["waited"]
+
+
+def test_without_a_record_the_clock_of_the_page_counts(run, served) -> None:
+    found = run(TIMED, url=served, record=f"{served}-that-was-not-asked-for", busy=200)
+    assert 0.2 <= found["seconds"] <= found["waited"]
+
+
+@pytest.mark.parametrize(
+    ("records", "seconds"),
+    [
+        ([(1000, 1500, 900)], 0.5),
+        ([(1000, 1500, 900), (1100, 3000, 70)], 2),
+        ([(1000, 1500, 900), (1200, 1300, 0)], 0.5),
+        ([(1000, 1500, 0)], 0),
+        ([], 0),
+    ],
+)
+def test_files_beside_each_other_share_their_time_and_a_cache_takes_none(
+    run, records, seconds
+) -> None:
+    body = """
+      const { secondsOf } = await engine("transfer_time");
+      return [secondsOf(given.records.map(([requestStart, responseEnd, transferSize]) =>
+        ({ startTime: 0, requestStart, responseEnd, transferSize, decodedBodySize: 600 })))]"""
+    assert run(body, records=records) == [pytest.approx(seconds)]

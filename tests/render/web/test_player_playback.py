@@ -3,7 +3,9 @@
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,21 +148,8 @@ def test_the_rung_changes_by_hand_and_its_picture_with_it(show) -> None:
     assert state["bitrate"] > 0
 
 
-# Streams take as long as the page says, so that a test decides how fast the network is.
-PACED = """
-  window.pace = 0;
-  const native = window.fetch;
-  window.fetch = async (...given) => {
-    const answer = await native(...given);
-    if (String(given[0]).includes('/streams/')) {
-      await new Promise((resolve) => setTimeout(resolve, window.pace));
-    }
-    return answer;
-  };"""
-
-
 @pytest.fixture
-def paced(open_player, published, site, tmp_path) -> Callable[[str, int], Any]:
+def paced(open_player, published, site, tmp_path) -> Iterator[Callable[[str, float], Any]]:
     """The scene with rungs of 1 and 300 kbit/s, over a network that the test slows down."""
     copy = tmp_path / "scene"
     shutil.copytree(published, copy)
@@ -170,11 +159,19 @@ def paced(open_player, published, site, tmp_path) -> Callable[[str, int], Any]:
     (copy / "scene.json").write_text(json.dumps(document), "utf-8")
     address = site.mount("paced", copy)
 
-    def open_paced(query: str, pace: int) -> Any:  # noqa: ANN401 -- a seat of conftest.py
-        script = PACED.replace("window.pace = 0", f"window.pace = {pace}")
-        return open_player(f"?scene={address}&{query}", script=script)
+    def open_paced(query: str, seconds: float) -> Any:  # noqa: ANN401 -- a seat of conftest.py
+        for file in copy.glob("rungs/*/streams/*"):
+            late = partial(_answer_late, file, seconds)
+            site.answers[f"/paced/{file.relative_to(copy).as_posix()}"] = late
+        return open_player(f"?scene={address}&{query}")
 
-    return open_paced
+    yield open_paced
+    site.answers.clear()
+
+
+def _answer_late(file: Path, seconds: float, _: int) -> tuple[int, bytes]:
+    time.sleep(seconds)
+    return 200, file.read_bytes()
 
 
 def test_a_fast_network_climbs_between_groups_without_a_stop(paced) -> None:
@@ -184,7 +181,7 @@ def test_a_fast_network_climbs_between_groups_without_a_stop(paced) -> None:
 
 
 def test_a_slow_network_goes_down_instead_of_waiting_for_ever(paced) -> None:
-    seat = paced("play=1&rung=high", 1500)
+    seat = paced("play=1&rung=high", 1.5)
     assert seat.ready()["rung"] == "high"
     seat.run("setRung", None)
     state = seat.until(lambda state: state["rung"] == "low")
