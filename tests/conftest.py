@@ -85,6 +85,23 @@ def captures() -> Path:
 
 
 @pytest.fixture(autouse=True)
+def ordinary_priority() -> Iterator[None]:
+    """Fail the test that leaves this process with real-time priority: everything else would starve.
+
+    Some encoders take it when root opens them.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0)
+    yield
+    after = os.sched_getscheduler(0)
+    if after != before:
+        os.sched_setscheduler(0, before, os.sched_param(0))
+        pytest.fail(f"the scheduling policy went from {before} to {after}; open encoders as hwcodec")
+
+
+@pytest.fixture(autouse=True)
 def repeatable_random_numbers() -> Iterator[None]:
     """Start every test from the same seeds, and leave the generators as they were."""
     torch = sys.modules.get("torch")

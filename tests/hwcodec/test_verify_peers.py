@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwcodec.backends.scheduling import ordinary_scheduling
 from hwcodec.verify import Check, Report, verify_path
 
 av = pytest.importorskip("av")
@@ -40,6 +41,8 @@ def written(peer: Peer) -> bytes:
         stream.codec_context.color_range = peer.color_range
         if peer.tag:
             stream.codec_context.codec_tag = peer.tag
+        with ordinary_scheduling():
+            container.start_encoding()
         for index in range(peer.count):
             frame = av.VideoFrame.from_ndarray(np.roll(noise, 2 * index, 1), format="rgb24")
             frame = frame.reformat(format=peer.layout)

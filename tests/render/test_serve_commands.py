@@ -178,7 +178,12 @@ def test_it_works_outside_the_main_thread(visits, site) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="sends signals as POSIX does")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_a_request_to_terminate_end_it_quietly(ending, baked_packages, tmp_path) -> None:
-    script = "import sys, render.serve_commands as c; sys.exit(c.play_package(sys.argv[1:]))"
+    # Whoever runs the tests in the background may have told them to ignore Ctrl-C.
+    script = (
+        "import signal, sys, render.serve_commands as c; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "sys.exit(c.play_package(sys.argv[1:]))"
+    )
     command = [sys.executable, "-c", script, str(baked_packages["h264"]), "--no-browser"]
     child = subprocess.Popen(
         command,
@@ -197,6 +202,9 @@ def test_ctrl_c_and_a_request_to_terminate_end_it_quietly(ending, baked_packages
         with urlopen(address[0], timeout=10) as answer:
             assert b"<html" in answer.read()
         child.send_signal(ending)
-        assert child.wait(20) == EXIT_DONE
+        try:
+            assert child.wait(20) == EXIT_DONE
+        finally:
+            child.kill()
         assert "Traceback" not in child.stderr.read()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("videorf-")]
