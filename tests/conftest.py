@@ -98,7 +98,9 @@ def ordinary_priority() -> Iterator[None]:
     after = os.sched_getscheduler(0)
     if after != before:
         os.sched_setscheduler(0, before, os.sched_param(0))
-        pytest.fail(f"the scheduling policy went from {before} to {after}; open encoders as hwcodec")
+        pytest.fail(
+            f"the scheduling policy went from {before} to {after}; open encoders as hwcodec"
+        )
 
 
 @pytest.fixture(autouse=True)

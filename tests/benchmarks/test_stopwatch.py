@@ -1,6 +1,7 @@
 """Timing: warm-up, turns, loops, medians."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -30,35 +31,47 @@ def test_stages_take_turns_after_their_warm_up() -> None:
     assert {name: len(rate.values) for name, rate in rates.items()} == {"a": 3, "b": 3}
 
 
-def test_short_work_is_repeated_until_it_is_long_enough() -> None:
+@pytest.fixture
+def spend(monkeypatch) -> Callable[[float], None]:
+    """Lets time pass on a clock that a busy machine does not move."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def pass_by(seconds: float) -> None:
+        now[0] += seconds
+
+    return pass_by
+
+
+def test_short_work_is_repeated_until_it_is_long_enough(spend) -> None:
     found = []
 
     def work(loops: int) -> int:
         found.append(loops)
-        time.sleep(0.002 * loops)
+        spend(0.002 * loops)
         return 10 * loops
 
     rate = measure([Stage("work", work)], Repeats(count=1, seconds=0.05))["work"]
-    assert 5 <= found[-1] <= 25
-    assert rate.fps <= 10 / 0.002
+    assert found[-1] == 25
+    assert rate.fps == pytest.approx(10 / 0.002)
 
 
-def test_known_overhead_is_taken_off() -> None:
+def test_known_overhead_is_taken_off(spend) -> None:
     def work(loops: int) -> int:
-        time.sleep(0.03)
+        spend(0.03)
         return loops
 
     plain = measure([Stage("work", work)], Repeats(1, 0))["work"].fps
     relieved = measure([Stage("work", work, 0.02)], Repeats(1, 0))["work"].fps
-    assert relieved > 1.5 * plain
+    assert relieved == pytest.approx(3 * plain)
 
 
-def test_an_overhead_longer_than_the_work_leads_to_no_wild_guess() -> None:
+def test_an_overhead_longer_than_the_work_leads_to_no_wild_guess(spend) -> None:
     found = []
 
     def work(loops: int) -> int:
         found.append(loops)
-        time.sleep(0.001 * loops)
+        spend(0.001 * loops)
         return loops
 
     rate = measure([Stage("work", work, 0.02)], Repeats(1, 0.05))["work"]
