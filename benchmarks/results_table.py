@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bake.artifacts import write_atomic
+from benchmarks.speed_table import speed_table
 
 RESULTS = Path(__file__).parent / "results"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
@@ -34,6 +35,11 @@ def results_table(records: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*_HEAD, *rows, "", _conditions(records)])
 
 
+def whole_table(folder: Path = RESULTS) -> str:
+    """Quality with its conditions, then the rates."""
+    return f"{results_table(read_evaluations(folder))}\n\n{speed_table(folder)}"
+
+
 def insert_table(document: str, table: str) -> str:
     """The document with everything between the markers replaced.
 
@@ -50,7 +56,7 @@ def insert_table(document: str, table: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table, or update the files named."""
     words = sys.argv[1:] if argv is None else argv
-    table = results_table(read_evaluations())
+    table = whole_table()
     for name in words:
         path = Path(name)
         write_atomic(path, insert_table(path.read_text(), table).encode())
