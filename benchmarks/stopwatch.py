@@ -13,6 +13,8 @@ from statistics import median
 # Longest step from one trial of the duration to the next.
 _GROWTH = 4
 
+_STARTUP_TRIALS = 5
+
 # Overhead is known to some hundredths of a second only; it never explains all of a measurement.
 _LEAST_SHARE = 0.1
 
@@ -92,6 +94,12 @@ def measure(stages: Sequence[Stage], repeats: Repeats) -> dict[str, Rate]:
     return {name: Rate(tuple(found)) for name, found in values.items()}
 
 
+def startup_s(work: Work) -> float:
+    """Median seconds of one round of work that is hardly more than its start."""
+    work(1)
+    return median(_timed(work, 1) for _ in range(_STARTUP_TRIALS))
+
+
 def repeated(work: Callable[[], int]) -> Work:
     """Work that is done several times by simply calling it again."""
     return lambda loops: sum(work() for _ in range(loops))
@@ -120,6 +128,10 @@ def _speed(stage: Stage, loops: int) -> float:
 
 
 def _seconds(stage: Stage, loops: int) -> float:
+    return _timed(stage.work, loops) - stage.overhead_s
+
+
+def _timed(work: Work, loops: int) -> float:
     began = time.perf_counter()
-    stage.work(loops)
-    return time.perf_counter() - began - stage.overhead_s
+    work(loops)
+    return time.perf_counter() - began

@@ -19,18 +19,18 @@ from typing import Any
 import torch
 
 from benchmarks.ffmpeg_program import FfmpegProgram, ProgramError, find_ffmpeg
-from benchmarks.stopwatch import Stage, Work
+from benchmarks.stopwatch import Stage, Work, startup_s
 from hwcodec import Bitstream, Codec, mux
 from hwcodec.device_probe import NVIDIA, probe_devices
 
 FFMPEG, FFMPEG_SOFTWARE, BARE, TORCHCODEC = "ffmpeg", "ffmpeg_software", "bare", "torchcodec"
 _ON_CPU = (
-    "ffmpeg decodes the same files to its null output; its start-up, the time of decoding a "
-    "file of one frame, is measured and taken off, and it hands its planes to nobody"
+    "ffmpeg decodes the same files to its null output and hands its planes to nobody; the time of "
+    "decoding one frame, start-up included, is measured and taken off both sides"
 )
 _ON_CUDA = (
-    "ffmpeg decodes the same files in hardware and leaves the frames in device memory; its "
-    "start-up, the time of decoding a file of one frame, is measured and taken off"
+    "ffmpeg decodes the same files in hardware and leaves the frames in device memory; the time "
+    "of decoding one frame, start-up included, is measured and taken off all sides"
 )
 
 
@@ -51,6 +51,12 @@ class Played:
     def is_on_cuda(self) -> bool:
         """Whether pictures are wanted in the memory of an NVIDIA device."""
         return self.device.startswith("cuda")
+
+    @property
+    def first_frame(self) -> "Played":
+        """The first frame of the first stream alone, played the same way; without files."""
+        first = self.streams[0]
+        return replace(self, streams=(replace(first, packets=first.packets[:1]),), files=())
 
     @property
     def codec(self) -> Codec:
@@ -146,9 +152,8 @@ def _startup_s(program: FfmpegProgram, played: Played) -> float:
     The first frame of a longer file comes out only after those it has to wait for, which would
     count some real decoding as start-up; so it gets a file of its own.
     """
-    first = played.streams[0]
     path = played.files[0].with_name("first.mp4")
-    path.write_bytes(mux(replace(first, packets=first.packets[:1])))
+    path.write_bytes(mux(played.first_frame.streams[0]))
     with ThreadPoolExecutor(played.sessions) as pool:
         trials = [
             pool.submit(program.startup_s, path, played.thread_count)
@@ -163,8 +168,11 @@ def _bare(played: Played) -> Stage:
         raise ProgramError(f"the bare loop needs PyNvVideoCodec ({finding.said})")
     from hwcodec.backends.nvidia_bare import bare_loop
 
-    loop = bare_loop(played.streams, torch.device(played.device))
-    return Stage(BARE, _then_finished(_at_once(loop, played.sessions), played.device))
+    def work_on(some: Played) -> Work:
+        loop = bare_loop(some.streams, torch.device(some.device))
+        return _then_finished(_at_once(loop, some.sessions), some.device)
+
+    return Stage(BARE, work_on(played), startup_s(work_on(played.first_frame)))
 
 
 def _torchcodec(played: Played) -> Stage:

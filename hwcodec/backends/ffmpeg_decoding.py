@@ -47,6 +47,7 @@ class _Session:
         self._first = first
         self._ledger = FrameLedger()
         self._run_length = 1 if in_hardware else _RUN_LENGTH
+        self._has_no_threads = options.thread_count == 1 and not in_hardware
         self._reader = FrameReader(first, options, self._ledger)
         names = DEVICE_DECODERS if in_hardware else DECODERS
         self._context: Any = libav.new_decoder(
@@ -67,12 +68,16 @@ class _Session:
 
     def feed(self, number: int, stream: Bitstream) -> Iterator[tuple[int, Picture]]:
         """Decode the packets of a stream; the last pictures come with the next call."""
-        shift, time_base = self._ledger.enter(number, stream), 1 / stream.frame_rate
+        shift = self._ledger.enter(number, stream)
         for start in range(0, len(stream.packets), self._run_length):
             run = stream.packets[start : start + self._run_length]
             # All packets first, for the same reason.
             packets = [
-                libav.packet_of(packet.data, (packet.pts + shift, packet.dts + shift), time_base)
+                libav.packet_of(
+                    packet.data,
+                    (packet.pts + shift, packet.dts + shift),
+                    is_shared=self._has_no_threads,
+                )
                 for packet in run
             ]
             yield from self._pictures(packets)

@@ -1,14 +1,13 @@
 """Which frames a decoding session owes: what went in, in the order in which it must come out."""
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hwcodec.errors import BitstreamError
 from hwcodec.types import Bitstream
 
 
-@dataclass(frozen=True, slots=True)
-class DueFrame:
+class DueFrame(NamedTuple):
     """A frame that has been fed and not delivered yet; ``clock`` is its number in the session."""
 
     stream: int

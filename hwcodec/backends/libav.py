@@ -7,7 +7,6 @@ on the way; so callers check all settings first and compare what comes back with
 import io
 import os
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 # SVT-AV1 reads this once; without it every encoder prints twenty lines to the terminal.
@@ -82,16 +81,19 @@ def video_frame(planes: Sequence[Tensor], layout: str) -> Any:  # noqa: ANN401 -
     return av.VideoFrame.from_dlpack(tuple(planes), format=layout)
 
 
-def packet_of(data: bytes, times: tuple[int, int], time_base: Fraction) -> Any:  # noqa: ANN401
-    """A packet with memory of its own; ``times`` are its presentation and decoding times.
+def packet_of(data: bytes, times: tuple[int, int], *, is_shared: bool) -> Any:  # noqa: ANN401
+    """A packet; ``times`` are its presentation and decoding times, in units of the caller's.
 
-    One made from bytes keeps them, and decoder threads take the interpreter's lock to let go of
-    them: whoever closes a decoder while holding that lock would wait for its threads forever.
+    A shared one keeps the bytes themselves, for decoders without threads only: threads take the
+    interpreter's lock to let go of them, so whoever closes a decoder while holding that lock would
+    wait for its threads forever. Any other packet has memory of its own.
     """
-    packet = av.Packet(len(data))
-    packet.update(data)
+    if is_shared:
+        packet = av.Packet(data)
+    else:
+        packet = av.Packet(len(data))
+        packet.update(data)
     packet.pts, packet.dts = times
-    packet.time_base = time_base
     return packet
 
 
