@@ -117,12 +117,12 @@ class AtlasTrainer:
     def _accumulate(self, batch: RayBatch, shading: Shading, config: LossConfig) -> Tensor:
         """Adds one batch's gradients to the slabs and steps the network; the squared error."""
         result = march_forward(self._seen, batch.rays)
-        error, gradients = _ray_gradients(result, batch, shading, config)
+        error, gradients = ray_gradients(result, batch, shading, config)
         march_backward(self._seen, batch.rays, result, gradients, self._slabs)
         return error
 
 
-def _ray_gradients(
+def ray_gradients(
     result: MarchResult, batch: RayBatch, shading: Shading, config: LossConfig
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Loss gradients with respect to the marched features and transmittance, by autograd."""

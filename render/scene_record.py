@@ -187,30 +187,49 @@ class SceneRecord:
 def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
     named_values("the scene", record, _KEYS)
     whole_number("version", record["version"], 1)
-    rate = (
-        whole_number("frame_rate", term, 1, LARGEST_RATE_TERM)
-        for term in several("frame_rate", record["frame_rate"], 2)
-    )
     return {
-        "grid": _grid(record),
-        "constants": _constants(record),
-        "shading": _shading(record["shading"]),
+        "grid": grid_from_json(record),
+        "constants": constants_from_json(record),
+        "shading": shading_from_json(record["shading"]),
         "groups": tuple(_group(group) for group in several("groups", record["groups"])),
-        "frame_rate": Fraction(*rate),
+        "frame_rate": frame_rate_from_json(record["frame_rate"]),
         "profile": any_text("profile", record["profile"]),
         "rate": any_text("rate", record.get("rate", "")),
         "capture": _capture(record["capture"]),
     }
 
 
-def _grid(record: Mapping[str, Any]) -> VoxelGrid:
+def frame_rate_from_json(value: object) -> Fraction:
+    """A frame rate from its two terms.
+
+    Raises:
+        ValueError: if they are none.
+    """
+    numerator, denominator = (
+        whole_number("frame_rate", term, 1, LARGEST_RATE_TERM)
+        for term in several("frame_rate", value, 2)
+    )
+    return Fraction(numerator, denominator)
+
+
+def grid_from_json(record: Mapping[str, Any]) -> VoxelGrid:
+    """The voxel grid of a record.
+
+    Raises:
+        ValueError: if it is damaged.
+    """
     minimum, maximum = (_triple("aabb", end) for end in several("aabb", record["aabb"], 2))
     x, y, z = (whole_number("grid", count) for count in several("grid", record["grid"], 3))
     voxel_size = positive_number("voxel_size", record["voxel_size"])
     return VoxelGrid(Aabb(minimum, maximum), voxel_size, (x, y, z))
 
 
-def _constants(record: Mapping[str, Any]) -> FieldConstants:
+def constants_from_json(record: Mapping[str, Any]) -> FieldConstants:
+    """The field's constants of a record.
+
+    Raises:
+        ValueError: if they are damaged.
+    """
     return FieldConstants(
         whole_number("block_size", record["block_size"]),
         finite_number("step", record["step"], SHORTEST_STEP, LONGEST_STEP),
@@ -224,7 +243,12 @@ def _triple(name: str, values: object, *limits: float) -> tuple[float, float, fl
     return x, y, z
 
 
-def _shading(record: object) -> ShadingShape:
+def shading_from_json(record: object) -> ShadingShape:
+    """The network's sizes.
+
+    Raises:
+        ValueError: if no such network is drawn.
+    """
     values = named_values("shading", record, _SHADING_KEYS)
     return ShadingShape(*(whole_number(key, values[key]) for key in _SHADING_KEYS.split()))
 

@@ -1,0 +1,1 @@
+"""Compared methods, one file each, written from their descriptions; none of their code is here."""

@@ -1,0 +1,122 @@
+"""What a compared method must be able to do, what is to be known of it, and where it is found."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from bake.progress import Progress
+from benchmarks.rd.footage import Footage
+from benchmarks.results import Origin
+from hwcodec import Package
+from render.field import Field
+from render.fragment import Appearance
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One setting of a method's rate: its name in results, and its value in the method's unit."""
+
+    label: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a reader must know before comparing.
+
+    Attributes:
+        origin: printed in every row, so that a reported number never passes for a measured one.
+        source: paper, venue, identifier.
+        reproduced: what of it is here.
+        simplified: what is simpler or different here, and why.
+        not_run: what of it was not run.
+        official_code: where the authors' code is and under which licence, or that there is none.
+        decoder: what decodes it: ``hardware`` for streams that phones decode, else the program.
+    """
+
+    origin: Origin
+    source: str
+    reproduced: str
+    simplified: str = "nothing"
+    not_run: str = "nothing"
+    official_code: str = "none released"
+    decoder: str = "own program on the processor"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlayedFrame:
+    """A frame ready to be rendered."""
+
+    field: Field
+    appearance: Appearance
+
+
+class Method(Protocol):
+    """Turns footage into a package, and a package into frames; the runner measures the rest.
+
+    Rates are listed from the smallest size to the largest. ``version`` is raised when a change to
+    the code changes what it computes, so that stored points are measured anew.
+    """
+
+    name: str
+    version: int
+    provenance: Provenance
+    rates: tuple[Rate, ...]
+
+    def fit_name(self, rate: Rate) -> str:
+        """Name of the fit behind a rate; rates and methods with one name share one fit."""
+
+    def fit(self, footage: Footage, rate: Rate, folder: Path, progress: Progress) -> None:
+        """Train, and leave the result in an empty folder."""
+
+    def uncoded(self, footage: Footage, folder: Path) -> Iterator[PlayedFrame]:
+        """The fitted frames, in order, as they are before anything is rounded or coded."""
+
+    def encode(self, footage: Footage, rate: Rate, folder: Path, out: Path) -> None:
+        """Write the package ``out``, one file, from the fit in a folder."""
+
+    def decode(self, package: Package) -> Iterator[PlayedFrame]:
+        """The frames of a package in order, from nothing else.
+
+        Raises:
+            HwcodecError, RenderError: if the package is damaged.
+        """
+
+
+METHODS: Mapping[str, str] = {
+    "videorf": "benchmarks.baselines.videorf:TUNED",
+    "videorf-plain": "benchmarks.baselines.videorf:PLAIN",
+    "voxel": "benchmarks.baselines.rerf:VOXEL",
+    "rerf": "benchmarks.baselines.rerf:RERF",
+    "rerf-intra": "benchmarks.baselines.rerf:INTRA",
+    "jointrf": "benchmarks.baselines.jointrf:JOINTRF",
+    "hpc": "benchmarks.baselines.hpc:HPC",
+    "vrvvc": "benchmarks.baselines.vrvvc:VRVVC",
+    "vrvvc-separate": "benchmarks.baselines.vrvvc:SEPARATE",
+    "tetrirf": "benchmarks.baselines.tetrirf:TETRIRF",
+    "mjpeg": "benchmarks.baselines.ladder:MJPEG",
+    "h264": "benchmarks.baselines.ladder:H264",
+    "hevc8": "benchmarks.baselines.ladder:HEVC8",
+    "hevc10": "benchmarks.baselines.ladder:HEVC10",
+    "av1": "benchmarks.baselines.ladder:AV1",
+    "vvc": "benchmarks.baselines.ladder:VVC",
+    "lossless": "benchmarks.baselines.ladder:LOSSLESS",
+    "v3-444": "benchmarks.baselines.ladder:V3",
+    "gray12": "benchmarks.baselines.ladder:GRAY12",
+}
+"""Every method by its name; loaded when it is asked for."""
+
+
+def find_method(name: str) -> Method:
+    """The method of that name.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if name not in METHODS:
+        raise ValueError(f"method is {name!r}, expected one of {', '.join(sorted(METHODS))}")
+    module, _, attribute = METHODS[name].partition(":")
+    method: Method = getattr(import_module(module), attribute)
+    return method
