@@ -88,6 +88,35 @@ def load_config(overrides: Sequence[str] = ()) -> BakeConfig:
     return load_command(overrides).config
 
 
+def with_experiment(config: BakeConfig, name: str) -> BakeConfig:
+    """The settings with those of ``configs/experiment/NAME.yaml`` on top.
+
+    On the command line the same is ``+experiment=NAME``.
+
+    Raises:
+        ConfigError: if there is no such experiment, or it sets what cannot be.
+    """
+    if name not in experiment_names():
+        raise ConfigError(
+            f"experiment is {name!r}, expected one of {', '.join(experiment_names())}"
+        )
+    folder = str(CONFIG_FOLDER / "experiment")
+    try:
+        with initialize_config_dir(folder, version_base="1.3"):
+            changes = OmegaConf.to_container(compose(name))
+        merged = OmegaConf.to_object(OmegaConf.merge(_writable_schema(config), changes))
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(f"experiment {name!r} cannot be used: {error}") from error
+    if not isinstance(merged, BakeConfig):
+        raise AssertionError("the schema composes to BakeConfig")
+    return merged
+
+
+def experiment_names() -> tuple[str, ...]:
+    """The experiments that exist."""
+    return tuple(sorted(path.stem for path in (CONFIG_FOLDER / "experiment").glob("*.yaml")))
+
+
 def describe(command: BakeCommand) -> str:
     """All settings as YAML, for ``--help`` and records."""
     return OmegaConf.to_yaml(OmegaConf.structured(command))
@@ -109,8 +138,8 @@ def _quote(override: str) -> str:
     return f"{key}='{escaped}'"
 
 
-def _writable_schema(cls: type) -> DictConfig:
-    """A schema of a frozen dataclass that Hydra may fill; the result is frozen again."""
+def _writable_schema(cls: type | BakeConfig) -> DictConfig:
+    """A schema of a frozen dataclass, or of one's values; the result is frozen again."""
 
     def thaw(node: DictConfig) -> DictConfig:
         OmegaConf.set_readonly(node, value=False)

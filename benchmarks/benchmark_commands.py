@@ -26,6 +26,9 @@ from benchmarks.ffmpeg_program import ProgramError, find_ffmpeg
 from benchmarks.march_benchmark import MarchPlan, run_march_benchmark
 from benchmarks.output import aligned, describe_environment, write_json
 from benchmarks.playback_commands import measure_playback
+from benchmarks.rd.commands import list_methods, run_rd, run_report
+from benchmarks.rd.play import PlayError
+from benchmarks.results import ResultError
 from benchmarks.provenance import environment
 from benchmarks.report import describe_package
 from benchmarks.row_plot import DECODE_BARS, ENCODE_BARS, plot_rows, require_plotting
@@ -53,12 +56,17 @@ def benchmark(argv: Sequence[str] | None = None) -> int:
         "gl": measure_drawing,
         "browser": measure_in_browser,
         "playback": measure_playback,
+        "rd": run_rd,
+        "report": run_report,
+        "methods": list_methods,
     }
     arguments = benchmark_parser().parse_args(words(argv))
     verb = arguments.verb
     if verb == "decode":
         verb = "matrix" if arguments.package is None else "package"
-    return run(lambda: work[verb](arguments), failures=(BakeError, ProgramError))
+    return run(
+        lambda: work[verb](arguments), failures=(BakeError, ProgramError, PlayError, ResultError)
+    )
 
 
 def _decode_package(arguments: argparse.Namespace) -> None:

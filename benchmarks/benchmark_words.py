@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks.command_words import counts, new_parser, positive, seconds, sizes
 from benchmarks.drawing_commands import add_drawing
 from benchmarks.playback_commands import add_playback
+from benchmarks.rd.commands import add_rd
 from benchmarks.stream_matrix import DEPTHS, LEAST_FRAMES
 from hwcodec import Codec
 
@@ -21,7 +22,11 @@ _ENCODE_FRAMES = 24
 
 def benchmark_parser() -> argparse.ArgumentParser:
     """The parser of ``benchmark``; ``verb`` of its result is the verb's name."""
-    parser = new_parser("benchmark", "Measure how fast data moves and is drawn.", _EXAMPLES)
+    parser = new_parser(
+        "benchmark",
+        "Measure how fast data moves and is drawn, and what methods reach at which rate.",
+        _EXAMPLES,
+    )
     verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
     _add_decode(
         verbs.add_parser(
@@ -43,6 +48,7 @@ def benchmark_parser() -> argparse.ArgumentParser:
     add_drawing(verbs.add_parser("gl", help="OpenGL beside the compiled march, and how they agree"))
     add_drawing(verbs.add_parser("browser", help="the web engine in a browser, beside the march"))
     add_playback(verbs.add_parser("playback", help="decode, prepare and draw, alone and at once"))
+    add_rd(verbs)
     return parser
 
 

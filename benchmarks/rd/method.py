@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bake.progress import Progress
 from benchmarks.rd.footage import Footage
@@ -60,10 +60,21 @@ class Method(Protocol):
     the code changes what it computes, so that stored points are measured anew.
     """
 
-    name: str
-    version: int
-    provenance: Provenance
-    rates: tuple[Rate, ...]
+    @property
+    def name(self) -> str:
+        """How it is asked for."""
+
+    @property
+    def version(self) -> int:
+        """Number of the code's behavior."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where it comes from."""
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """Its rate settings."""
 
     def fit_name(self, rate: Rate) -> str:
         """Name of the fit behind a rate; rates and methods with one name share one fit."""
@@ -109,14 +120,33 @@ METHODS: Mapping[str, str] = {
 """Every method by its name; loaded when it is asked for."""
 
 
+ABLATION = "ablation-"
+"""What the names of ablations begin with; the rest names a file of ``configs/experiment``."""
+_ABLATIONS = "benchmarks.baselines.videorf:ablation"
+
+
+def ablation_names() -> tuple[str, ...]:
+    """Every ablation, by the files of ``configs/experiment``."""
+    from bake.config import experiment_names
+
+    return tuple(f"{ABLATION}{name}" for name in experiment_names())
+
+
 def find_method(name: str) -> Method:
-    """The method of that name.
+    """The method of that name, or the ablation.
 
     Raises:
         ValueError: if there is none.
     """
+    if name.startswith(ABLATION):
+        ablation: Method = _loaded(_ABLATIONS)(name.removeprefix(ABLATION))
+        return ablation
     if name not in METHODS:
         raise ValueError(f"method is {name!r}, expected one of {', '.join(sorted(METHODS))}")
-    module, _, attribute = METHODS[name].partition(":")
-    method: Method = getattr(import_module(module), attribute)
+    method: Method = _loaded(METHODS[name])
     return method
+
+
+def _loaded(place: str) -> Any:  # noqa: ANN401 -- whatever lies there
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)

@@ -38,7 +38,10 @@ class PointTiming:
 
 @dataclass(frozen=True, slots=True)
 class StreamNote:
-    """What the package's streams are, and whether `hwcodec verify` takes them (None: no streams)."""
+    """What the streams of a package are, and whether `hwcodec verify` takes them.
+
+    ``is_verified`` is None where there is no video stream to verify.
+    """
 
     profile: str
     is_verified: bool | None

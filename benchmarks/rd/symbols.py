@@ -138,8 +138,9 @@ def inflated(data: bytes, size: int) -> bytes:
         found = unpacker.decompress(data, size + 1)
     except zlib.error as error:
         raise _damaged(str(error)) from error
-    if len(found) != size:
-        raise _damaged(f"inflates to {len(found)} bytes or more, expected {size}")
+    if len(found) != size or not unpacker.eof:
+        more = " or more" if len(found) > size else ""
+        raise _damaged(f"inflates to {len(found)} bytes{more}, expected {size} and an end")
     return found
 
 
