@@ -214,11 +214,42 @@ class _March(torch.autograd.Function):
         return slabs.density.sum(0), slabs.features.sum(0), None, None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MarchSamples:
+    """Every sample of some rays in an active cell, one by one, differentiable.
+
+    Attributes:
+        ray: int64 (samples,), which ray each belongs to, in order.
+        weights: (samples,), zero where the march leaves a sample out.
+        features: (samples, channels).
+        transmittance: (rays,), what each ray lets through.
+        distance: (rays,), as in `MarchResult`.
+    """
+
+    ray: Tensor
+    weights: Tensor
+    features: Tensor
+    transmittance: Tensor
+    distance: Tensor
+
+
 def march_reference(field: Field, rays: Rays) -> MarchResult:
     """The plain twin: every lattice sample of every ray, in torch operations, fully differentiable.
 
-    Slow and memory-hungry by design. It leaves out what the definition leaves out: samples in
-    inactive cells or of less than ``MIN_ALPHA``, and everything behind ``MIN_TRANSMITTANCE``.
+    Slow and memory-hungry by design.
+    """
+    samples = march_samples(field, rays)
+    weighted = samples.weights[:, None] * samples.features
+    size = len(samples.transmittance), weighted.shape[1]
+    accumulated = weighted.new_zeros(size).index_add(0, samples.ray, weighted)
+    return MarchResult(accumulated, samples.transmittance, samples.distance)
+
+
+def march_samples(field: Field, rays: Rays) -> MarchSamples:
+    """The samples of world-space rays before anything is summed; for shading each of them.
+
+    It leaves out what the definition leaves out: samples in inactive cells or of less than
+    ``MIN_ALPHA``, and everything behind ``MIN_TRANSMITTANCE``.
     """
     device = field.density.device
     grid_rays = field.geometry.to_grid(rays, device)
@@ -236,9 +267,8 @@ def march_reference(field: Field, rays: Rays) -> MarchResult:
     dense = dense * (_transmittance(dense)[:, :-1] >= float(MIN_TRANSMITTANCE))
     left = _transmittance(dense)
     weights = left[:, :-1] * dense
-    weighted = weights[ray, sample][:, None] * features
-    accumulated = features.new_zeros(len(left), features.shape[1]).index_add(0, ray, weighted)
-    return MarchResult(accumulated, left[:, -1], (weights.detach() * distances).sum(1))
+    distance = (weights.detach() * distances).sum(1)
+    return MarchSamples(ray, weights[ray, sample], features, left[:, -1], distance)
 
 
 def _transmittance(alpha: Tensor) -> Tensor:

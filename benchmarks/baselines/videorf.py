@@ -18,7 +18,7 @@ from bake.pipeline import bake
 from bake.progress import Progress
 from bake.sequence import open_sequence
 from benchmarks.rd.footage import Footage
-from benchmarks.rd.method import PlayedFrame, Provenance, Rate
+from benchmarks.rd.method import Frame, PlayedFrame, Provenance, Rate
 from benchmarks.results import Origin
 from hwcodec import ConstantQp, Package
 from render.field import build_geometry, make_field
@@ -69,7 +69,7 @@ class VideoRf:
             config = with_experiment(config, self.experiment)
         bake(footage.capture, config, folder, progress)
 
-    def uncoded(self, footage: Footage, folder: Path) -> Iterator[PlayedFrame]:
+    def uncoded(self, footage: Footage, folder: Path) -> Iterator[Frame]:
         """The baked frames before quantization."""
         del footage
         sequence = open_sequence(folder)
@@ -93,7 +93,7 @@ class VideoRf:
         options = ExportOptions("libx265", rate=ConstantQp(int(rate.value)))
         export(open_sequence(folder), out, options)
 
-    def decode(self, package: Package) -> Iterator[PlayedFrame]:
+    def decode(self, package: Package) -> Iterator[Frame]:
         """The frames that a player shows."""
         scene = BakedScene(package)
         for atlas in scene.all_atlases():

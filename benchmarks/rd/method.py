@@ -6,12 +6,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+from torch import Tensor
+
 from bake.progress import Progress
 from benchmarks.rd.footage import Footage
 from benchmarks.results import Origin
 from hwcodec import Package
+from render.cameras import Camera
 from render.field import Field
-from render.fragment import Appearance
+from render.fragment import Appearance, render_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,23 @@ class Provenance:
     decoder: str = "own program on the processor"
 
 
+class Frame(Protocol):
+    """A frame that can be looked at."""
+
+    def rgb(self, camera: Camera) -> Tensor:
+        """Colors (rows, columns, 3) in [0, 1] of one view."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PlayedFrame:
-    """A frame ready to be rendered."""
+    """A frame that is marched and then shaded once per ray, as a player does it."""
 
     field: Field
     appearance: Appearance
+
+    def rgb(self, camera: Camera) -> Tensor:
+        """Colors (rows, columns, 3) in [0, 1] of one view."""
+        return render_view(self.field, self.appearance, camera).rgb
 
 
 class Method(Protocol):
@@ -82,13 +96,13 @@ class Method(Protocol):
     def fit(self, footage: Footage, rate: Rate, folder: Path, progress: Progress) -> None:
         """Train, and leave the result in an empty folder."""
 
-    def uncoded(self, footage: Footage, folder: Path) -> Iterator[PlayedFrame]:
+    def uncoded(self, footage: Footage, folder: Path) -> Iterator[Frame]:
         """The fitted frames, in order, as they are before anything is rounded or coded."""
 
     def encode(self, footage: Footage, rate: Rate, folder: Path, out: Path) -> None:
         """Write the package ``out``, one file, from the fit in a folder."""
 
-    def decode(self, package: Package) -> Iterator[PlayedFrame]:
+    def decode(self, package: Package) -> Iterator[Frame]:
         """The frames of a package in order, from nothing else.
 
         Raises:
@@ -123,13 +137,15 @@ METHODS: Mapping[str, str] = {
 ABLATION = "ablation-"
 """What the names of ablations begin with; the rest names a file of ``configs/experiment``."""
 _ABLATIONS = "benchmarks.baselines.videorf:ablation"
+_WRITTEN_ABLATIONS = {"ablation-per-sample": "benchmarks.baselines.per_sample:PER_SAMPLE"}
 
 
 def ablation_names() -> tuple[str, ...]:
-    """Every ablation, by the files of ``configs/experiment``."""
+    """Every ablation: the files of ``configs/experiment``, and those that take code."""
     from bake.config import experiment_names
 
-    return tuple(f"{ABLATION}{name}" for name in experiment_names())
+    configured = (f"{ABLATION}{name}" for name in experiment_names())
+    return (*configured, *_WRITTEN_ABLATIONS)
 
 
 def find_method(name: str) -> Method:
@@ -138,6 +154,9 @@ def find_method(name: str) -> Method:
     Raises:
         ValueError: if there is none.
     """
+    if name in _WRITTEN_ABLATIONS:
+        written: Method = _loaded(_WRITTEN_ABLATIONS[name])
+        return written
     if name.startswith(ABLATION):
         ablation: Method = _loaded(_ABLATIONS)(name.removeprefix(ABLATION))
         return ablation

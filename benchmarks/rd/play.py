@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 
 from bake.sequence import camera_from_json, camera_to_json
 from benchmarks.provenance import CHECKOUT
-from benchmarks.rd.method import PlayedFrame, find_method
+from benchmarks.rd.method import Frame, find_method
 from hwcodec import HwcodecError, open_package
 from render.cameras import Camera
 from render.errors import RenderError
-from render.fragment import render_view
 from render.video import to_bytes
 
 _KIB = 1024
@@ -114,8 +113,8 @@ def _played(name: str, package: Path, views: Sequence[Camera]) -> Played:
     return Played(np.stack(pictures), decode_s, render_s, peak)
 
 
-def _render(frame: PlayedFrame, camera: Camera) -> NDArray[np.uint8]:
-    return to_bytes(render_view(frame.field, frame.appearance, camera).rgb)
+def _render(frame: Frame, camera: Camera) -> NDArray[np.uint8]:
+    return to_bytes(frame.rgb(camera))
 
 
 _START = (

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from bake.capture import Capture, View
 from benchmarks import metrics
-from benchmarks.rd.method import PlayedFrame
+from benchmarks.rd.method import Frame
 from benchmarks.rd.point import FrameScore
 from benchmarks.results import Quality
-from render.fragment import render_view
 from render.video import to_bytes
 
 Picture8 = NDArray[np.uint8]
@@ -65,14 +64,11 @@ def score(capture: Capture, views: Sequence[int], pictures: NDArray[np.uint8]) -
     return Scores(_overall(per_frame, truths, temporal), tuple(per_frame))
 
 
-def score_frames(capture: Capture, frames: Iterator[PlayedFrame]) -> Scores:
+def score_frames(capture: Capture, frames: Iterator[Frame]) -> Scores:
     """Scores of frames rendered here, for what was never coded."""
     views = tuple(capture.split.test)
     cameras = [capture.cameras[view] for view in views]
-    pictures = [
-        np.stack([to_bytes(render_view(f.field, f.appearance, c).rgb) for c in cameras])
-        for f in frames
-    ]
+    pictures = [np.stack([to_bytes(frame.rgb(camera)) for camera in cameras]) for frame in frames]
     return score(capture, views, np.stack(pictures))
 
 

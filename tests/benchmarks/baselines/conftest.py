@@ -11,9 +11,8 @@ from bake.config import load_config
 from bake.progress import SilentProgress
 from benchmarks import metrics
 from benchmarks.rd.footage import Footage, prepare_footage
-from benchmarks.rd.method import Method, PlayedFrame, Rate
+from benchmarks.rd.method import Frame, Method, Rate
 from hwcodec import open_package
-from render.fragment import render_view
 from render.video import to_bytes
 
 _TINY = (
@@ -36,19 +35,19 @@ def tiny_footage() -> Footage:
     return prepare_footage(open_capture(config.capture), config, SilentProgress())
 
 
-Quality = Callable[[Footage, Iterator[PlayedFrame]], float]
+Quality = Callable[[Footage, Iterator[Frame]], float]
 
 
 @pytest.fixture(scope="session")
 def quality() -> Quality:
     """Mean PSNR in dB over the held-out views of all frames."""
 
-    def measure(footage: Footage, frames: Iterator[PlayedFrame]) -> float:
+    def measure(footage: Footage, frames: Iterator[Frame]) -> float:
         values: list[float] = []
         for index, frame in enumerate(frames):
             for view in footage.capture.test_views(index):
                 camera = footage.capture.cameras[view]
-                rgb = render_view(frame.field, frame.appearance, camera).rgb
+                rgb = frame.rgb(camera)
                 truth = footage.capture.view(index, view).rgb
                 values.append(metrics.psnr(np.asarray(to_bytes(rgb)), truth))
         assert len(values) == footage.frame_count * len(footage.capture.test_views(0))
