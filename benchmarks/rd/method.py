@@ -137,7 +137,10 @@ METHODS: Mapping[str, str] = {
 ABLATION = "ablation-"
 """What the names of ablations begin with; the rest names a file of ``configs/experiment``."""
 _ABLATIONS = "benchmarks.baselines.videorf:ablation"
-_WRITTEN_ABLATIONS = {"ablation-per-sample": "benchmarks.baselines.per_sample:PER_SAMPLE"}
+_WRITTEN_ABLATIONS = {
+    "ablation-raster-order": "benchmarks.baselines.raster_order:RASTER_ORDER",
+    "ablation-per-sample": "benchmarks.baselines.per_sample:PER_SAMPLE",
+}
 
 
 def ablation_names() -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import torch
 
 from bake.config import experiment_names, with_experiment
 from benchmarks.baselines.per_sample import PER_SAMPLE, SampledFrame
+from benchmarks.baselines.raster_order import RASTER_ORDER, raster_image, texels_of
 from benchmarks.baselines.videorf import PLAIN, TUNED, ablation
 from benchmarks.rd.method import ABLATION, ablation_names, find_method
 from benchmarks.rd.training import fresh_shading
@@ -14,7 +15,9 @@ from render.field import make_field
 from render.fragment import Appearance, render_rays_reference
 
 
-@pytest.mark.parametrize("method", [TUNED, PLAIN, PER_SAMPLE], ids=lambda method: method.name)
+@pytest.mark.parametrize(
+    "method", [TUNED, PLAIN, RASTER_ORDER, PER_SAMPLE], ids=lambda method: method.name
+)
 def test_more_bytes_bring_the_decoded_frames_nearer_to_the_bake(
     method, tiny_footage, fitted, coded, quality
 ) -> None:
@@ -65,7 +68,17 @@ def test_ablations_are_found_by_name_and_the_plain_one_shares_its_fit() -> None:
     assert "ablation-per-sample" in names
     rate = PLAIN.rates[0]
     assert ablation("plain").fit_name(rate) == PLAIN.fit_name(rate)
-    assert len({find_method(name).fit_name(rate) for name in names}) == len(names)
+    # Raster order packs the plain recipe's fit.
+    assert len({find_method(name).fit_name(rate) for name in names}) == len(names) - 1
+
+
+def test_raster_order_is_undone_for_every_texel_with_a_vertex(tiny_footage) -> None:
+    mapping = tiny_footage.groups[0].scene.mapping
+    texels = torch.randn(mapping.texel_count, 3)
+    image = raster_image(texels, mapping)
+    assert tuple(image.shape) == (3, mapping.rows, mapping.columns)
+    used = torch.from_numpy(mapping.texels).long()
+    assert torch.equal(texels_of(image, mapping)[used], texels[used])
 
 
 def test_an_unknown_experiment_is_refused_with_the_known_ones(tiny_footage) -> None:
