@@ -29,6 +29,7 @@ __all__ = [
     "new_decoder",
     "new_encoder",
     "open_sink",
+    "open_source",
     "packet_of",
     "video_frame",
 ]
@@ -76,6 +77,15 @@ def open_sink(sink: str | io.BytesIO, options: Mapping[str, str]) -> Any:  # noq
     return av.open(sink, "w", format="mp4", options=dict(options))
 
 
+def open_source(source: io.BytesIO, layout: str) -> Any:  # noqa: ANN401 -- PyAV's own
+    """An elementary stream in memory to be read; ``layout`` is FFmpeg's name for it, as ``hevc``.
+
+    Raises:
+        FFmpegError: if it is no such stream.
+    """
+    return av.open(source, "r", format=layout)
+
+
 def video_frame(planes: Sequence[Tensor], layout: str) -> Any:  # noqa: ANN401 -- PyAV's own
     """A frame over the memory of the planes; nothing is copied."""
     return av.VideoFrame.from_dlpack(tuple(planes), format=layout)
@@ -103,7 +113,7 @@ def elementary_filtered(data: bytes, layout: str, filter_: str) -> bytes:
     Raises:
         FFmpegError: if the stream or the filter is refused.
     """
-    with av.open(io.BytesIO(data), "r", format=layout) as container:
+    with open_source(io.BytesIO(data), layout) as container:
         stream = container.streams.video[0]
         context = BitStreamFilterContext(filter_, stream)
         packets = [packet for packet in container.demux(stream) if packet.size]
