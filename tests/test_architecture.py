@@ -23,6 +23,7 @@ DOORS = {
     "moderngl": {"render/opengl.py"},
     "segno": {"render/qr.py"},
     "playwright": {"benchmarks/browser_page.py"},
+    "bjontegaard": {"benchmarks/rd/bd_rate.py"},
     "hydra": {"bake/config.py", "bake/commands.py"},
     "omegaconf": {"bake/config.py", "bake/commands.py"},
     "numba.cuda": {"render/cuda_threads.py"},

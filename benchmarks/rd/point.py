@@ -1,6 +1,7 @@
 """One measured rate point as a file: everything that a report says of it comes from here."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -92,6 +93,10 @@ class RdPoint:
         """Refuse sizes and counts that cannot be."""
         require(self.size_bytes > 0, f"size_bytes is {self.size_bytes}, expected 1 or more")
         require(self.frame_count > 0, f"frame_count is {self.frame_count}, expected 1 or more")
+        require(
+            re.fullmatch(r"[1-9]\d{0,8}/[1-9]\d{0,8}", self.frame_rate) is not None,
+            f"frame_rate is {self.frame_rate!r}, expected a positive fraction like '30/1'",
+        )
         total = sum(self.bytes_by_kind.values())
         require(
             total == self.size_bytes,

@@ -4,7 +4,7 @@ A package of theirs holds this record as its scene, with whatever the method its
 ``own``, and blobs: ``network``, ``rig``, one occupancy per group, and the method's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -17,7 +17,7 @@ from torch import Tensor
 from bake.optimize import GroupScene, build_group
 from benchmarks.rd.footage import Footage, FootageGroup
 from benchmarks.rd.method import PlayedFrame
-from hwcodec import Package, PackageContent, write_package
+from hwcodec import Package, PackageContent, StreamContent, write_package
 from hwcodec.records import named_values, several, whole_number
 from render.errors import SceneError
 from render.field import make_field
@@ -142,11 +142,12 @@ class OpenStream:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamBody:
-    """What a method adds to a package: its JSON, its blobs, and the network that shades."""
+    """What a method adds to a package: its JSON, blobs, the network that shades, and streams."""
 
     own: Mapping[str, Any]
     blobs: Mapping[str, bytes]
     network: ShadingMlp
+    streams: Sequence[StreamContent] = ()
 
 
 def write_stream(out: Path, method: str, footage: Footage, body: StreamBody) -> None:
@@ -172,7 +173,8 @@ def write_stream(out: Path, method: str, footage: Footage, body: StreamBody) -> 
         **{occupancy_blob(n): group_occupancy(group) for n, group in enumerate(footage.groups)},
         **body.blobs,
     }
-    write_package(out, PackageContent(record.to_json(), blobs), overwrite=True)
+    content = PackageContent(record.to_json(), blobs, body.streams)
+    write_package(out, content, overwrite=True)
 
 
 def group_occupancy(group: FootageGroup) -> bytes:
