@@ -19,10 +19,11 @@ from bake.capture import Capture, open_capture
 from bake.progress import Progress
 from benchmarks.provenance import environment
 from benchmarks.rd.byte_kinds import bytes_by_kind
+from benchmarks.rd.crops import TRUTH_CROP
 from benchmarks.rd.footage import Footage
 from benchmarks.rd.footage_store import FootageStore
 from benchmarks.rd.method import Method, Rate, find_method
-from benchmarks.rd.play import Played, play
+from benchmarks.rd.play import DecoderProcess, Played
 from benchmarks.rd.point import PointTiming, RdPoint, point_file, read_point, write_point
 from benchmarks.rd.scenes import RdScene
 from benchmarks.rd.scoring import Scores, crop_of, score, score_frames, truth_crop
@@ -32,7 +33,6 @@ from hwcodec import replace_file
 
 # Raised when the protocol itself changes, so that every point is measured anew.
 PROTOCOL_VERSION = 1
-TRUTH_CROP = "truth.webp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,9 @@ def run_points(plan: RunPlan, progress: Progress, say: Callable[[str], None]) ->
     run = _Run(plan, progress, say)
     for name in plan.methods:
         method = find_method(name)
-        for rate in method.rates:
-            yield run.point(method, rate)
+        with DecoderProcess(method.name) as decoder:
+            for rate in method.rates:
+                yield run.point(method, rate, decoder)
 
 
 class _Run:
@@ -93,7 +94,7 @@ class _Run:
         """Changes with the scene's settings, and with the protocol."""
         return make_key("rd", PROTOCOL_VERSION, self._plan.scene)
 
-    def point(self, method: Method, rate: Rate) -> RdPoint:
+    def point(self, method: Method, rate: Rate, decoder: DecoderProcess) -> RdPoint:
         """A point, from its file if that is of this method and scene."""
         key = make_key("point", self.scene_key, method.name, method.version, rate)
         path = point_file(self._plan.results, self._plan.scene.name, method.name, rate.label)
@@ -108,7 +109,7 @@ class _Run:
         began = time.perf_counter()
         method.encode(self._footage, rate, fit.folder, package)
         encode_s = time.perf_counter() - began
-        played = play(method.name, package, [self._capture.cameras[v] for v in self._views])
+        played = decoder.play(package, [self._capture.cameras[v] for v in self._views])
         found = self._describe((method, rate, key), (fit, encode_s), (package, played))
         self._store_crops(path, played)
         write_point(path, found)
