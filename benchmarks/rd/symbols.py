@@ -179,7 +179,8 @@ def _fill_escapes(found: Sequence[Symbols], tail: bytes) -> None:
 
 
 def _indices(flat: NDArray[np.integer]) -> NDArray[np.int64]:
-    return np.where(np.abs(flat) > LARGEST, _ESCAPE, flat + LARGEST)
+    wide = flat.astype(np.int64)  # Sums of small types would wrap around.
+    return np.where(np.abs(wide) > LARGEST, _ESCAPE, wide + LARGEST)
 
 
 def _model(table: FrequencyTable) -> Any:  # noqa: ANN401 -- constriction's own

@@ -63,6 +63,14 @@ def test_a_learned_density_gives_every_likely_number_a_count() -> None:
     assert table.counts[LARGEST] == table.counts.max()
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int64])
+def test_numbers_of_small_types_do_not_wrap_around(kind) -> None:
+    array = np.array([-127, 127, 0, -3], kind)
+    table = FrequencyTable.of(array)
+    (back,) = decode_symbols(encode_symbols([(array, table)]), [(4, table)])
+    assert back.tolist() == array.tolist()
+
+
 def test_a_table_without_any_count_is_refused() -> None:
     with pytest.raises(SceneError, match="not all zero"):
         FrequencyTable(np.zeros(2 * LARGEST + 2, np.uint16))
