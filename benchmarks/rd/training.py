@@ -96,7 +96,7 @@ def train(
     """Train a model on the frames whose rays are given; the last quarter's mean squared error."""
     shading = setting.shading
     generator = torch.Generator().manual_seed(plan.seed)
-    optimizer = torch.optim.Adam(model.parameters(), betas=_BETAS)
+    optimizer = torch.optim.Adam(model.parameters(), betas=_BETAS, fused=True)
     rates = [_rates(one) for one in (optimizer, shading.optimizer) if one is not None]
     marched = _March(setting, plan)
     frames: Sequence[int] = sorted(rays)
@@ -112,9 +112,11 @@ def train(
         error, gradient = marched.gradient(values.detach(), rays[frame].draw(plan.rays, generator))
         errors.append(error)
         optimizer.zero_grad(set_to_none=True)
-        loss = (values * gradient).sum()
         extra = model.penalty(frame)
-        (loss if extra is None else loss + extra).backward()
+        if extra is None:
+            torch.autograd.backward(values, gradient)
+        else:
+            torch.autograd.backward((values, extra), (gradient, None))
         optimizer.step()
     tail = errors[-max(len(errors) // 4, 1) :]
     return sum(tail) / len(tail)
@@ -144,11 +146,15 @@ class _March:
         error, gradients = ray_gradients(result, batch, self._setting.shading, self._losses)
         march_backward(field, batch.rays, result, gradients, self._slabs)
         slabs = self._slabs
-        density = slabs.density.sum(0)[:-1, None]
-        features = slabs.features.sum(0)[:-1, : values.shape[1] - 1]
+        gradient = torch.empty_like(values)
+        gradient[:, 0] = slabs.density[0, :-1]
+        gradient[:, 1:] = slabs.features[0, :-1, : values.shape[1] - 1]
+        for density, features in zip(slabs.density[1:], slabs.features[1:], strict=True):
+            gradient[:, 0] += density[:-1]
+            gradient[:, 1:] += features[:-1, : values.shape[1] - 1]
         slabs.density.zero_()
         slabs.features.zero_()
-        return error.item(), torch.cat([density, features], 1)
+        return error.item(), gradient
 
     def _filled(self, values: Tensor) -> Field:
         if self._field is None:  # Only now is the number of channels known.
