@@ -17,6 +17,7 @@ from bake.optimize import GroupScene
 from bake.rays import TrainingRays
 from bake.trainer import Shading, ray_gradients
 from benchmarks.rd.footage import Footage
+from render.compiled import single_torch_thread
 from render.field import Field, make_field
 from render.march import march_backward, march_forward, zero_gradients
 from render.shading import ShadingMlp, ShadingShape
@@ -93,7 +94,20 @@ def train(
     rays: Mapping[int, TrainingRays],
     plan: TrainingPlan,
 ) -> float:
-    """Train a model on the frames whose rays are given; the last quarter's mean squared error."""
+    """Train a model on the frames whose rays are given; the last quarter's mean squared error.
+
+    The result does not depend on how many cores there are.
+    """
+    with single_torch_thread():
+        return _train(setting, model, rays, plan)
+
+
+def _train(
+    setting: Setting,
+    model: FieldModel,
+    rays: Mapping[int, TrainingRays],
+    plan: TrainingPlan,
+) -> float:
     shading = setting.shading
     generator = torch.Generator().manual_seed(plan.seed)
     optimizer = torch.optim.Adam(model.parameters(), betas=_BETAS, fused=True)
