@@ -128,7 +128,7 @@ class _Run:
         name = method.fit_name(rate)
         key = make_key("fit", self.scene_key, name, method.version)
         folder = self._work / "fits" / f"{name}-{key}"
-        record = folder.with_suffix(".json")
+        record = folder.parent / f"{folder.name}.json"  # Names have dots of their own.
         if not record.is_file():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)

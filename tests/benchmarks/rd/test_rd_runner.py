@@ -124,6 +124,16 @@ def test_a_fit_that_was_interrupted_is_made_again(tiny_run) -> None:
     assert (tiny_run.fits, tiny_run.kept) == (1, 1)
 
 
+def test_fits_whose_names_differ_behind_a_dot_are_told_apart(tiny_run, monkeypatch) -> None:
+    method = replace(TUNED, rates=qp_rates(24), fit_label="bake-0.001")
+    other = replace(method, name="other", fit_label="bake-0.0003")
+    plan = replace(tiny_run.plan, methods=("videorf", "other"))
+    monkeypatch.setattr(runner_module, "find_method", lambda n: other if n == "other" else method)
+    monkeypatch.setattr(runner_module, "DecoderProcess", lambda _: DecoderProcess("videorf"))
+    list(run_points(plan, SilentProgress(), tiny_run.said.append))
+    assert tiny_run.fits == 2
+
+
 def test_another_version_of_a_method_is_measured_anew(tiny_run, ours) -> None:
     ours(2)
     next(tiny_run.start())
