@@ -96,7 +96,8 @@ class _Run:
 
     def point(self, method: Method, rate: Rate, decoder: DecoderProcess) -> RdPoint:
         """A point, from its file if that is of this method and scene."""
-        key = make_key("point", self.scene_key, method.name, method.version, rate)
+        what = method.name, method.version, method.fit_name(rate)
+        key = make_key("point", self.scene_key, what, rate)
         path = point_file(self._plan.results, self._plan.scene.name, method.name, rate.label)
         if path.is_file():
             stored = read_point(path)
