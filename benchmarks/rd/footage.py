@@ -92,7 +92,16 @@ class Footage:
         return adapt_density(start, group.scene.mapping, Motion(own, own), config.optimize)
 
     def moved_texels(self, group: FootageGroup, texels: Tensor, frame_index: int) -> Tensor:
-        """Values of the frame before, made ready for this one, as `adapt_density` does."""
+        """Values of the frame before, made ready for this one, as `adapt_density` does.
+
+        Raises:
+            ValueError: for the first frame of a group, whose frame before is in another.
+        """
+        if frame_index == group.plan.first_frame:
+            raise ValueError(
+                f"frame {frame_index} begins its group, expected a later one; start it from "
+                "fresh texels, or carry values over by vertex"
+            )
         motion = Motion(group.occupancy(frame_index), group.occupancy(frame_index - 1))
         return adapt_density(texels, group.scene.mapping, motion, self.config.optimize)
 
