@@ -26,11 +26,11 @@ from benchmarks.ffmpeg_program import ProgramError, find_ffmpeg
 from benchmarks.march_benchmark import MarchPlan, run_march_benchmark
 from benchmarks.output import aligned, describe_environment, write_json
 from benchmarks.playback_commands import measure_playback
+from benchmarks.provenance import environment
 from benchmarks.rd.commands import list_methods, run_rd, run_report
 from benchmarks.rd.play import PlayError
-from benchmarks.results import ResultError
-from benchmarks.provenance import environment
 from benchmarks.report import describe_package
+from benchmarks.results import ResultError
 from benchmarks.row_plot import DECODE_BARS, ENCODE_BARS, plot_rows, require_plotting
 from benchmarks.stopwatch import Repeats
 from benchmarks.stream_matrix import StreamSpec, stored_stream, stream_specs
