@@ -5,7 +5,8 @@
     atlas    packets -> float32 atlases: luma, cut into channels, dequantized
 
 Each stage is timed alone over all groups, each played in a loop with the decoder left open, as
-``ffmpeg`` does; ``luma`` and ``atlas`` start from packets in memory.
+``ffmpeg`` does; ``luma`` and ``atlas`` start from packets in memory, and the time of opening the
+decoder for one frame is taken off them.
 """
 
 import tempfile
@@ -36,7 +37,7 @@ class DecodeReport:
 
     @property
     def ratio(self) -> float | None:
-        """Our luma decoding over that of ``ffmpeg`` without its start-up; above 1 is faster."""
+        """Our luma decoding over that of ``ffmpeg``, both without start-up; above 1 is faster."""
         if FFMPEG not in self.rates:
             return None
         return self.rates[LUMA].ratio_to(self.rates[FFMPEG])

@@ -28,8 +28,9 @@ DEFINITIONS: Mapping[str, str] = {
     "bytes_total": "every byte of the package on disk, manifest and tables included",
     "per_frame.bytes": "the frame's packet, its share of what its group needs beside packets, and "
     "its share of what the whole package needs; the sum over frames is bytes_total",
-    "luma_fps": "packets in memory to luma planes in tensors, frames per second",
-    "decode_fps": "packets in memory to float32 atlas tensors, frames per second",
+    "luma_fps": "packets in memory to luma planes in tensors, frames per second, without the time "
+    "of opening the decoder for one frame",
+    "decode_fps": "packets in memory to float32 atlas tensors, frames per second, likewise",
     "field_fps": "atlas tensor to what the renderer draws from, such as a field, frames per second",
     "render_fps": "views per second at the evaluated size from such a frame in memory, warmed up; "
     "renderer and device say what drew them",

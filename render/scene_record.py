@@ -133,23 +133,9 @@ class SceneRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values."""
-        grid, shading, constants = self.grid, self.shading, self.constants
         return {
             "version": SCENE_VERSION,
-            "aabb": [list(grid.aabb.minimum), list(grid.aabb.maximum)],
-            "voxel_size": grid.voxel_size,
-            "grid": list(grid.shape),
-            "block_size": constants.block_size,
-            "step": constants.step,
-            "empty_density": constants.empty_density,
-            "background": list(constants.background),
-            "shading": {
-                "feature_count": shading.feature_count,
-                "width": shading.width,
-                "depth": shading.depth,
-                "frequency_count": shading.frequency_count,
-            },
-            "frame_rate": [self.frame_rate.numerator, self.frame_rate.denominator],
+            **field_to_json(self.grid, self.constants, self.shading, self.frame_rate),
             "profile": self.profile,
             "rate": self.rate,
             "capture": {
@@ -196,6 +182,28 @@ def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
         "profile": any_text("profile", record["profile"]),
         "rate": any_text("rate", record.get("rate", "")),
         "capture": _capture(record["capture"]),
+    }
+
+
+def field_to_json(
+    grid: VoxelGrid, constants: FieldConstants, shading: ShadingShape, frame_rate: Fraction
+) -> dict[str, Any]:
+    """The part of a record that any scene on a voxel grid has, in the order it is written."""
+    return {
+        "aabb": [list(grid.aabb.minimum), list(grid.aabb.maximum)],
+        "voxel_size": grid.voxel_size,
+        "grid": list(grid.shape),
+        "block_size": constants.block_size,
+        "step": constants.step,
+        "empty_density": constants.empty_density,
+        "background": list(constants.background),
+        "shading": {
+            "feature_count": shading.feature_count,
+            "width": shading.width,
+            "depth": shading.depth,
+            "frequency_count": shading.frequency_count,
+        },
+        "frame_rate": [frame_rate.numerator, frame_rate.denominator],
     }
 
 

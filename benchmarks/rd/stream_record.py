@@ -29,6 +29,7 @@ from render.scene import NETWORK_BLOB, RIG_BLOB
 from render.scene_record import (
     FieldConstants,
     constants_from_json,
+    field_to_json,
     frame_rate_from_json,
     grid_from_json,
     shading_from_json,
@@ -59,23 +60,9 @@ class StreamRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values."""
-        grid, constants, shading = self.grid, self.constants, self.shading
         return {
             "method": self.method,
-            "aabb": [list(grid.aabb.minimum), list(grid.aabb.maximum)],
-            "voxel_size": grid.voxel_size,
-            "grid": list(grid.shape),
-            "block_size": constants.block_size,
-            "step": constants.step,
-            "empty_density": constants.empty_density,
-            "background": list(constants.background),
-            "shading": {
-                "feature_count": shading.feature_count,
-                "width": shading.width,
-                "depth": shading.depth,
-                "frequency_count": shading.frequency_count,
-            },
-            "frame_rate": [self.frame_rate.numerator, self.frame_rate.denominator],
+            **field_to_json(self.grid, self.constants, self.shading, self.frame_rate),
             "groups": [list(group) for group in self.groups],
             "own": dict(self.own),
         }
