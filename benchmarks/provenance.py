@@ -21,7 +21,18 @@ COMMIT_VARIABLE = "VIDEORF_COMMIT"
 DIRTY_SUFFIX = "-dirty"
 UNKNOWN = "unknown"
 NOT_INSTALLED = "not installed"
-LIBRARIES = ("videorf", "torch", "numpy", "av", "numba", "opencv-python-headless", "scikit-image")
+LIBRARIES = (
+    "videorf",
+    "torch",
+    "numpy",
+    "av",
+    "numba",
+    "opencv-python-headless",
+    "scikit-image",
+    "constriction",
+    "bjontegaard",
+    "imageio-ffmpeg",
+)
 TIMEOUT_S = 10.0
 BEFORE_PATHS = re.compile(r"""(file:/*(?=/)|^-\w(?=[/~])|[=,'"\[\]])""")
 RESULTS = "benchmarks/results"
