@@ -8,9 +8,9 @@ was found, so none was read and there is no licence to state.
                                     (decoded level k at frame t - 1 + residual k)
 
 Reproduced: nested grids, the key frame a full pyramid and later frames a residual one, levels that
-are added one after another in training, a loss over all prefixes, simulated rounding, a learned
-entropy model and a rate weight per level. One fit and one stream serve all rates: a rate is how
-many levels are sent.
+are added one after another in training, a loss over all prefixes, rounding within the training, a
+learned entropy model and a rate weight per level. One fit and one stream serve all rates: a rate is
+how many levels are sent.
 
 Simplified: levels are summed after trilinear interpolation, without the projections of the recipe,
 whose rule of composition is itself recalled; each step trains one prefix, drawn at random with the
@@ -19,7 +19,7 @@ pyramid that is there; the shading is deferred and shared by all prefixes; densi
 the others. A level is predicted from its own past only, so that no prefix drifts.
 
 Not run: the paper's captures, resolution and training time. Resolutions and weights are unknown;
-those here are ours, tuned on a small built-in capture.
+those here are ours, set by what training views of `performer` say.
 """
 
 from collections.abc import Iterator
@@ -28,25 +28,24 @@ from pathlib import Path
 from typing import Any
 
 from bake.progress import Progress
-from benchmarks.baselines.coded_values import CodeScale
+from benchmarks.baselines.coded_values import decode_coded, encode_coded
 from benchmarks.baselines.lattice_levels import build_levels
 from benchmarks.baselines.pyramid_fit import LEVELS, PyramidDecoder, PyramidFit
 from benchmarks.baselines.sequence_fit import (
-    exact_frames,
     fit_sequence,
     fitted_codes,
+    fitted_frames,
     fitted_network,
 )
-from benchmarks.rd.entropy_model import decode_frames, encode_frames
 from benchmarks.rd.footage import Footage
 from benchmarks.rd.method import PlayedFrame, Provenance, Rate
 from benchmarks.rd.stream_record import OpenStream, StreamBody, write_stream
 from benchmarks.results import Origin
 from hwcodec import Package
-from hwcodec.records import finite_number, named_values, several, whole_number
+from hwcodec.records import named_values, several, whole_number
 from render.errors import SceneError
 
-_SMALLEST_STEP, _LARGEST_STEP, _LARGEST_STRIDE, _MOST_LEVELS = 1e-6, 1e3, 64, 8
+_LARGEST_STRIDE, _MOST_LEVELS = 64, 8
 
 _PROVENANCE = Provenance(
     Origin.REIMPLEMENTED,
@@ -63,25 +62,24 @@ _PROVENANCE = Provenance(
 
 @dataclass(frozen=True, slots=True)
 class _Pyramid:
-    """Strides of all levels, and (density, feature) steps of those that are there."""
+    """Strides of all levels, and how many of them are there."""
 
     strides: tuple[int, ...]
-    steps: tuple[tuple[float, float], ...]
+    sent: int
 
     def to_json(self) -> dict[str, Any]:
-        return {"strides": list(self.strides), "steps": [list(pair) for pair in self.steps]}
+        return {"strides": list(self.strides), "sent": self.sent}
 
     @classmethod
     def from_json(cls, own: object) -> "_Pyramid":
         try:
-            values = named_values("its own part", own, "strides steps")
+            values = named_values("its own part", own, "strides sent")
             strides = several("strides", values["strides"], least=1)
-            steps = several("steps", values["steps"], least=1)
-            if not len(steps) <= len(strides) <= _MOST_LEVELS:
-                raise ValueError(f"it has {len(steps)} steps for {len(strides)} strides")
+            if len(strides) > _MOST_LEVELS:
+                raise ValueError(f"it has {len(strides)} strides, expected {_MOST_LEVELS} or fewer")
             return cls(
                 tuple(whole_number("a stride", one, 1, _LARGEST_STRIDE) for one in strides),
-                tuple(_pair(pair) for pair in steps),
+                whole_number("sent", values["sent"], 1, len(strides)),
             )
         except ValueError as error:
             raise SceneError(
@@ -96,7 +94,7 @@ class Hpc:
     name: str
     rates: tuple[Rate, ...]
     provenance: Provenance = _PROVENANCE
-    version: int = 1
+    version: int = 2
 
     def fit_name(self, rate: Rate) -> str:
         """One fit serves all rates."""
@@ -112,20 +110,18 @@ class Hpc:
         fit_sequence(footage, fit, folder, progress)
 
     def uncoded(self, footage: Footage, folder: Path) -> Iterator[PlayedFrame]:
-        """The frames of the whole pyramid before rounding, each on the rounded one before."""
-        return exact_frames(footage, folder)
+        """The frames of the whole pyramid, whose rounding is part of what was trained."""
+        return fitted_frames(footage, folder)
 
     def encode(self, footage: Footage, rate: Rate, folder: Path, out: Path) -> None:
         """Entropy-code the whole numbers of the first few levels."""
-        sent = LEVELS[: int(rate.value)]
-        strides = tuple(level.stride for level in LEVELS)
-        pyramid = _Pyramid(strides, tuple(level.steps for level in sent))
+        pyramid = _Pyramid(tuple(level.stride for level in LEVELS), int(rate.value))
         blobs = {}
         for number, group in enumerate(footage.groups):
-            for level in range(len(sent)):
+            for level in range(pyramid.sent):
                 name = f"level{level}"
                 frames = [fitted_codes(folder, index, name) for index in group.frames]
-                blobs[_blob(level, number)] = encode_frames(frames)
+                blobs[_blob(level, number)] = encode_coded(frames)
         body = StreamBody(pyramid.to_json(), blobs, fitted_network(footage, folder))
         write_stream(out, self.name, footage, body)
 
@@ -134,24 +130,15 @@ class Hpc:
         stream = OpenStream(package, self.name)
         pyramid = _Pyramid.from_json(stream.record.own)
         channels = 1 + stream.record.shading.feature_count
-        scales = [CodeScale.of(steps, (1.0, 1.0), channels) for steps in pyramid.steps]
         for number, (_, count) in enumerate(stream.record.groups):
             levels = build_levels(stream.scene(number).mapping, pyramid.strides)
-            decoder = PyramidDecoder(levels, scales)
+            decoder = PyramidDecoder(levels, pyramid.sent, channels)
             parts = [
-                decode_frames(package.blob(_blob(level, number)), count, (size, channels))
-                for level, size in enumerate(levels.sizes[: len(scales)])
+                decode_coded(package.blob(_blob(level, number)), count, (size, channels))
+                for level, size in enumerate(levels.sizes[: pyramid.sent])
             ]
-            for codes in zip(*parts, strict=True):
-                yield stream.frame(number, decoder.frame(codes))
-
-
-def _pair(value: object) -> tuple[float, float]:
-    density, feature = (
-        finite_number("a step", step, _SMALLEST_STEP, _LARGEST_STEP)
-        for step in several("steps of a level", value, 2)
-    )
-    return density, feature
+            for coded in zip(*parts, strict=True):
+                yield stream.frame(number, decoder.frame(coded))
 
 
 def _blob(level: int, number: int) -> str:

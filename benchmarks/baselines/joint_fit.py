@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.baselines.coded_values import CodedValues, CodeScale, dequantize
+from benchmarks.baselines.coded_values import CodedValues, CodeScale, SteppedCodes
 from benchmarks.baselines.lattice_levels import LatticeLevels, build_levels
 from benchmarks.baselines.sequence_fit import FittedFrame, FrameTask
-from benchmarks.rd.entropy_model import Codes, FactorizedDensity
+from benchmarks.rd.entropy_model import FactorizedDensity
 from benchmarks.rd.training import train
 
 STRIDES = (2, 1)
@@ -24,11 +24,14 @@ _COEFFICIENT_RATE = 0.05
 # Scales of the densities before training: of a basis, and of a change or coefficients.
 _BROAD, _NARROW = 4.0, 0.5
 _LEAST_GAIN = 0.2
+# Share of a key frame's training over which the weight of the rate grows to all of it: a rate that
+# weighs from the start ends channels before the rays have found a use for them.
+_RAMP = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class JointScales:
-    """Steps and learning rates of both grids."""
+    """First steps and learning rates of both grids."""
 
     basis: CodeScale
     coefficients: CodeScale
@@ -37,7 +40,7 @@ class JointScales:
 def joint_scales(
     steps: tuple[float, float, float], rates: tuple[float, float], channels: tuple[int, int]
 ) -> JointScales:
-    """Scales from the steps of density, features and coefficients, and both grids' channels."""
+    """Scales from first steps of density, features and coefficients, and both grids' channels."""
     density, feature, coefficient = steps
     step, rate = (coefficient, coefficient), (_COEFFICIENT_RATE, _COEFFICIENT_RATE)
     return JointScales(
@@ -60,7 +63,8 @@ class JointModel:
     """Texel values of one frame: (reference + basis) * (1 + interpolated coefficients).
 
     ``basis`` is the change R where there is a ``reference``; ``weights`` are lambda1, for bits per
-    texel, and lambda2, for the sum of absolute changes per texel.
+    texel, and lambda2, for the sum of absolute changes per texel. Lambda1 grows over the first
+    ``ramp`` steps.
     """
 
     def __init__(
@@ -69,15 +73,17 @@ class JointModel:
         grids: tuple[CodedValues, CodedValues],
         reference: Tensor | None,
         weights: tuple[float, float],
+        ramp: int = 0,
     ) -> None:
         self._levels, self._reference, self._weights = levels, reference, weights
+        self._ramp, self._steps = ramp, 0
         self.basis, self.coefficients = grids
         self._change: Tensor | None = None
 
     def texels(self, frame_index: int) -> Tensor:
-        """Values (texels, channels) as rounding might leave them."""
+        """Values (texels, channels) as rounding leaves them."""
         del frame_index
-        own, coefficients = self.basis.noisy(), self.coefficients.noisy()
+        own, coefficients = self.basis.rounded(), self.coefficients.rounded()
         self._change = None if self._reference is None else own
         return multiplied(self._levels, own, coefficients, self._reference)
 
@@ -85,6 +91,8 @@ class JointModel:
         """Both weighted terms, for what `texels` returned last."""
         del frame_index
         rate_weight, change_weight = self._weights
+        self._steps += 1
+        rate_weight *= min(self._steps / max(self._ramp, 1), 1)
         loss = rate_weight * (self.basis.bits() + self.coefficients.bits())
         if self._change is not None:
             loss = loss + change_weight * self._change.abs().sum()
@@ -94,27 +102,25 @@ class JointModel:
         """Groups for Adam."""
         return self.basis.parameters() + self.coefficients.parameters()
 
-    def exact(self) -> Tensor:
-        """Values before rounding."""
-        own, coefficients = self.basis.exact(), self.coefficients.exact()
-        return multiplied(self._levels, own, coefficients, self._reference)
-
-    def codes(self) -> dict[str, Codes]:
+    def coded(self) -> dict[str, SteppedCodes]:
         """What a package holds."""
-        return {"basis": self.basis.codes(), "coefficients": self.coefficients.codes()}
+        return {"basis": self.basis.coded(), "coefficients": self.coefficients.coded()}
+
+    def scales(self) -> JointScales:
+        """Scales with the steps of now."""
+        return JointScales(self.basis.scale(), self.coefficients.scale())
 
 
 class JointDecoder:
     """Frames of a group from their codes, the key frame first: its basis becomes the reference."""
 
-    def __init__(self, levels: LatticeLevels, scales: JointScales) -> None:
-        self.levels, self._scales = levels, scales
+    def __init__(self, levels: LatticeLevels) -> None:
+        self.levels = levels
         self.reference: Tensor | None = None
 
-    def frame(self, codes: Mapping[str, Codes]) -> Tensor:
+    def frame(self, coded: Mapping[str, SteppedCodes]) -> Tensor:
         """Texel values of the next frame."""
-        own = dequantize(codes["basis"], self._scales.basis)
-        coefficients = dequantize(codes["coefficients"], self._scales.coefficients)
+        own, coefficients = coded["basis"].values(), coded["coefficients"].values()
         texels = multiplied(self.levels, own, coefficients, self.reference)
         if self.reference is None:
             self.reference = own
@@ -123,8 +129,9 @@ class JointDecoder:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Begin:
-    """Where a frame begins: both grids, and the densities of their codes."""
+    """Where a frame begins: both grids, and the scales and densities of their codes."""
 
+    scales: JointScales
     basis: Tensor
     coefficients: Tensor
     densities: tuple[FactorizedDensity, FactorizedDensity]
@@ -146,34 +153,37 @@ class JointFit:
         """Train one frame."""
         if task.is_key or self._group is None:
             levels = build_levels(task.group.scene.mapping, STRIDES)
-            decoder = JointDecoder(levels, self._scales)
-            begin = _fresh(levels, task.start, len(self._scales.coefficients.steps))
+            decoder = JointDecoder(levels)
+            begin = _fresh(levels, task.start, self._scales)
         else:
             decoder, begin, before = self._group
             begin = _lifted(decoder, begin, task.start, before)
-        model = self._model(decoder, begin)
+        model = self._model(decoder, begin, int(task.plan.iterations * _RAMP) if task.is_key else 0)
         rays = task.setting.footage.rays(task.group, [task.index])
         error = train(task.setting, model, rays, task.plan)
         following = _following(model, decoder)
-        codes = model.codes()
-        decoded = decoder.frame(codes)
+        coded = model.coded()
+        decoded = decoder.frame(coded)
         self._group = decoder, following, decoded
-        return FittedFrame(codes, model.exact(), decoded, error)
+        return FittedFrame(coded, decoded, error)
 
-    def _model(self, decoder: JointDecoder, begin: _Begin) -> JointModel:
-        scales, own, shared = self._scales, *begin.densities
+    def _model(self, decoder: JointDecoder, begin: _Begin, ramp: int) -> JointModel:
+        scales, own, shared = begin.scales, *begin.densities
         basis = CodedValues(begin.basis, scales.basis, own, self._generator)
         coefficients = CodedValues(begin.coefficients, scales.coefficients, shared, self._generator)
-        return JointModel(decoder.levels, (basis, coefficients), decoder.reference, self._weights)
+        return JointModel(
+            decoder.levels, (basis, coefficients), decoder.reference, self._weights, ramp
+        )
 
 
-def _fresh(levels: LatticeLevels, start: Tensor, factor_channels: int) -> _Begin:
+def _fresh(levels: LatticeLevels, start: Tensor, scales: JointScales) -> _Begin:
     """A key frame's beginning: the start is its basis, and all factors are one."""
+    factor_channels = len(scales.coefficients.steps)
     densities = (
         FactorizedDensity.broad(start.shape[1], _BROAD),
         FactorizedDensity.broad(factor_channels, _NARROW),
     )
-    return _Begin(start, torch.zeros(levels.sizes[0], factor_channels), densities)
+    return _Begin(scales, start, torch.zeros(levels.sizes[0], factor_channels), densities)
 
 
 def _following(model: JointModel, decoder: JointDecoder) -> _Begin:
@@ -182,7 +192,8 @@ def _following(model: JointModel, decoder: JointDecoder) -> _Begin:
     if decoder.reference is None:  # This was the key frame, whose basis is no change.
         change = torch.zeros_like(change)
         density = FactorizedDensity.broad(change.shape[1], _NARROW)
-    return _Begin(change, model.coefficients.exact(), (density, model.coefficients.density))
+    densities = density, model.coefficients.density
+    return _Begin(model.scales(), change, model.coefficients.exact(), densities)
 
 
 def _lifted(decoder: JointDecoder, begin: _Begin, start: Tensor, before: Tensor) -> _Begin:

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.baselines.coded_values import CodedValues, CodeScale, dequantize
+from benchmarks.baselines.coded_values import CodedValues, CodeScale, SteppedCodes
 from benchmarks.baselines.lattice_levels import LatticeLevels, build_levels
 from benchmarks.baselines.sequence_fit import FittedFrame, FrameTask
-from benchmarks.rd.entropy_model import Codes, FactorizedDensity
+from benchmarks.rd.entropy_model import FactorizedDensity
 from benchmarks.rd.training import train
 
 
@@ -23,7 +23,7 @@ class LevelSetting:
 
     Attributes:
         stride: vertices of the grid along each axis for one of the level's.
-        step: between codes of features.
+        step: between codes of features, at the beginning of training.
         rate_weight: lambda, for its bits per texel.
         speed: learning rates as multiples of the protocol's.
         stage: share of the key frame's iterations that end with this level.
@@ -39,16 +39,16 @@ class LevelSetting:
 
     @property
     def steps(self) -> tuple[float, float]:
-        """Steps of density and of features."""
+        """First steps of density and of features."""
         return self.step * _DENSITY_STEPS, self.step
 
 
 # All numbers below are ours; rate weights fall by halves as in the recipe.
 LEVELS = (
-    LevelSetting(8, 0.5, 4e-4, 2.0, 0.1, 1.0),
-    LevelSetting(4, 0.5, 2e-4, 2.0, 0.1, 1.0),
-    LevelSetting(2, 0.5, 1e-4, 2.0, 0.2, 2.0),
-    LevelSetting(1, 0.4, 5e-5, 1.0, 0.6, 6.0),
+    LevelSetting(8, 0.2, 3.2e-4, 0.5, 0.1, 1.0),
+    LevelSetting(4, 0.2, 1.6e-4, 0.5, 0.1, 1.0),
+    LevelSetting(2, 0.2, 8e-5, 0.5, 0.2, 2.0),
+    LevelSetting(1, 0.2, 4e-5, 1.0, 0.6, 10.0),
 )
 """From coarse to fine."""
 
@@ -77,13 +77,13 @@ class PyramidModel:
         self._drawn = self.active
 
     def texels(self, frame_index: int) -> Tensor:
-        """Values (texels, channels) of some first levels, as rounding might leave them."""
+        """Values (texels, channels) of some first levels, as rounding leaves them."""
         del frame_index
         weights = torch.tensor([level.weight for level in LEVELS[: self.active]])
         self._drawn = int(torch.multinomial(weights, 1, generator=self._generator)) + 1
         return self._levels.composed(
             [
-                residual.noisy() + reference
+                residual.rounded() + reference
                 for residual, reference in zip(
                     self.residuals[: self._drawn], self._references, strict=False
                 )
@@ -101,32 +101,26 @@ class PyramidModel:
         """Groups for Adam, of the active levels."""
         return [g for residual in self.residuals[: self.active] for g in residual.parameters()]
 
-    def exact(self) -> Tensor:
-        """Values of the whole pyramid before rounding."""
-        pairs = zip(self.residuals, self._references, strict=True)
-        return self._levels.composed([residual.exact() + before for residual, before in pairs])
-
-    def codes(self) -> list[Codes]:
+    def coded(self) -> list[SteppedCodes]:
         """What a package holds, level by level."""
-        return [residual.codes() for residual in self.residuals]
+        return [residual.coded() for residual in self.residuals]
 
 
 class PyramidDecoder:
-    """Frames of a group from the codes of the first few levels, as many as there are scales."""
+    """Frames of a group from the codes of as many first levels as it is made for."""
 
-    def __init__(self, levels: LatticeLevels, scales: Sequence[CodeScale]) -> None:
-        self.levels, self._scales = levels, scales
-        sizes = levels.sizes[: len(scales)]
-        self.decoded = [
-            torch.zeros(size, len(scale.steps)) for size, scale in zip(sizes, scales, strict=True)
-        ]
+    def __init__(self, levels: LatticeLevels, count: int, channels: int) -> None:
+        self.levels = levels
+        self.decoded = [torch.zeros(size, channels) for size in levels.sizes[:count]]
 
-    def frame(self, codes: Sequence[Codes]) -> Tensor:
+    def frame(self, coded: Sequence[SteppedCodes]) -> Tensor:
         """Texel values of the next frame; each level adds to its own past."""
-        added = (dequantize(own, scale) for own, scale in zip(codes, self._scales, strict=True))
-        pairs = zip(self.decoded, added, strict=True)
-        self.decoded = [before + residual for before, residual in pairs]
+        pairs = zip(self.decoded, coded, strict=True)
+        self.decoded = [before + residual.values() for before, residual in pairs]
         return self.levels.composed(self.decoded)
+
+
+_Group = tuple[PyramidDecoder, list[CodeScale], list[FactorizedDensity], Tensor]
 
 
 class PyramidFit:
@@ -138,31 +132,31 @@ class PyramidFit:
             for level in LEVELS
         ]
         self._generator = torch.Generator().manual_seed(seed)
-        self._group: tuple[PyramidDecoder, list[FactorizedDensity], Tensor] | None = None
+        self._group: _Group | None = None
 
     def __call__(self, task: FrameTask) -> FittedFrame:
         """Train one frame."""
         channels = task.start.shape[1]
         if task.is_key or self._group is None:
             levels = build_levels(task.group.scene.mapping, [level.stride for level in LEVELS])
-            decoder = PyramidDecoder(levels, self._scales)
-            starts = levels.split(task.start)
+            decoder = PyramidDecoder(levels, len(LEVELS), channels)
+            starts, scales = levels.split(task.start), self._scales
             densities = [FactorizedDensity.broad(channels, _BROAD) for _ in LEVELS]
         else:
-            decoder, densities, before = self._group
+            decoder, scales, densities, before = self._group
             starts = _lifted(decoder.decoded, task.start - before)
-        parts = zip(starts, self._scales, densities, strict=True)
+        parts = zip(starts, scales, densities, strict=True)
         residuals = [CodedValues(*part, self._generator) for part in parts]
         model = PyramidModel(decoder.levels, residuals, decoder.decoded, self._generator)
         error = _train(task, model)
-        codes, exact = model.codes(), model.exact()
-        decoded = decoder.frame(codes)
+        coded = model.coded()
+        decoded = decoder.frame(coded)
         following = [residual.density for residual in residuals]
         if task.is_key:  # Its levels are no residuals.
             following = [FactorizedDensity.broad(channels, _NARROW) for _ in LEVELS]
-        self._group = decoder, following, decoded
-        named = {f"level{number}": own for number, own in enumerate(codes)}
-        return FittedFrame(named, exact, decoded, error)
+        self._group = decoder, [own.scale() for own in residuals], following, decoded
+        named = {f"level{number}": own for number, own in enumerate(coded)}
+        return FittedFrame(named, decoded, error)
 
 
 def _lifted(levels: Sequence[Tensor], change: Tensor) -> list[Tensor]:

@@ -5,7 +5,7 @@ first of group   values carried over by grid vertex
 other frames     values of the frame before, emptied and filled where the occupancy says
 
 FOLDER/network.bin          weights of the shading network
-FOLDER/frame00000.npz       a frame's whole numbers, by name, and its texel values before rounding
+FOLDER/frame00000.npz       a frame's whole numbers and their steps, by name, and its texel values
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from bake.optimize import Motion, adapt_density, carry_texels
 from bake.progress import Progress
-from benchmarks.rd.entropy_model import Codes
+from benchmarks.baselines.coded_values import SteppedCodes
 from benchmarks.rd.footage import Footage, FootageGroup
 from benchmarks.rd.method import PlayedFrame
 from benchmarks.rd.training import (
@@ -34,6 +34,7 @@ from render.fragment import Appearance
 from render.shading import ShadingMlp, round_weights, weights_from_bytes, weights_to_bytes
 
 _NETWORK = "network.bin"
+_OCTAVES, _TEXELS = "-octaves", "texels"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,10 +59,9 @@ class FrameTask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedFrame:
-    """A fit: whole numbers by name, texel values before rounding and as a decoder has them."""
+    """A fit: whole numbers by name, and texel values as a decoder has them."""
 
-    codes: Mapping[str, Codes]
-    exact: Tensor
+    codes: Mapping[str, SteppedCodes]
     decoded: Tensor
     error: float
 
@@ -91,8 +91,7 @@ def fit_sequence(footage: Footage, fit: FrameFit, folder: Path, progress: Progre
                 shading = frozen_shading(footage, network)
                 (folder / _NETWORK).write_bytes(weights_to_bytes(network))
             decoded = fitted.decoded
-            stored: dict[str, Any] = {"exact": fitted.exact.half().numpy(), **fitted.codes}
-            np.savez_compressed(_file(folder, index), **stored)
+            _save(_file(folder, index), fitted)
             progress.advance(f"frame {index}: mean squared error {fitted.error:.5f}")
 
 
@@ -101,20 +100,19 @@ def fitted_network(footage: Footage, folder: Path) -> ShadingMlp:
     return weights_from_bytes((folder / _NETWORK).read_bytes(), footage.config.shading.shape)
 
 
-def fitted_codes(folder: Path, index: int, name: str) -> Codes:
-    """Whole numbers of a frame, (rows, channels)."""
+def fitted_codes(folder: Path, index: int, name: str) -> SteppedCodes:
+    """Whole numbers of a frame, (rows, channels), with their steps."""
     with np.load(_file(folder, index)) as stored:
-        codes: Codes = stored[name]
-    return codes
+        return SteppedCodes(stored[name], stored[name + _OCTAVES])
 
 
-def exact_frames(footage: Footage, folder: Path) -> Iterator[PlayedFrame]:
-    """The frames of a fit as they are before rounding."""
+def fitted_frames(footage: Footage, folder: Path) -> Iterator[PlayedFrame]:
+    """The frames of a fit."""
     appearance = Appearance(fitted_network(footage, folder), footage.background)
     for group in footage.groups:
         for index in group.frames:
             with np.load(_file(folder, index)) as stored:
-                texels = torch.from_numpy(stored["exact"])
+                texels = torch.from_numpy(stored[_TEXELS])
             yield PlayedFrame(field_of(footage, group.scene, texels), appearance)
 
 
@@ -141,6 +139,13 @@ def _start(
     carried = carry_texels((old.scene.mapping, texels), group.scene.mapping, config)
     own, last = group.occupancy(index), old.occupancy(index - 1)
     return adapt_density(carried, group.scene.mapping, Motion(own, last), config)
+
+
+def _save(path: Path, fitted: FittedFrame) -> None:
+    stored: dict[str, Any] = {_TEXELS: fitted.decoded.numpy()}
+    for name, coded in fitted.codes.items():
+        stored |= {name: coded.codes, name + _OCTAVES: coded.octaves}
+    np.savez_compressed(path, **stored)
 
 
 def _file(folder: Path, index: int) -> Path:

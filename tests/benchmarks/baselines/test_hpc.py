@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bake.progress import SilentProgress
-from benchmarks.baselines.coded_values import CodedValues, CodeScale
+from benchmarks.baselines.coded_values import CodedValues, CodeScale, SteppedCodes
 from benchmarks.baselines.hpc import HPC
 from benchmarks.baselines.lattice_levels import LatticeLevels, build_levels
 from benchmarks.baselines.pyramid_fit import (
@@ -35,12 +35,19 @@ def some_levels() -> LatticeLevels:
 
 
 def some_scales() -> list[CodeScale]:
-    return [CodeScale.of(level.steps, (0.3, 0.05), CHANNELS) for level in LEVELS]
+    """Steps are powers of two, which are sent as they are."""
+    return [CodeScale.of((0.5, 0.25), (0.3, 0.05), CHANNELS) for _ in LEVELS]
 
 
-def some_codes(levels: LatticeLevels, seed: int = 0) -> list[np.ndarray]:
+def some_codes(levels: LatticeLevels, seed: int = 0) -> list[SteppedCodes]:
     rng = np.random.default_rng(seed)
-    return [rng.integers(-5, 6, (size, CHANNELS)).astype(np.int8) for size in levels.sizes]
+    return [
+        SteppedCodes(
+            rng.integers(-5, 6, (size, CHANNELS)).astype(np.int8),
+            rng.integers(-40, 20, CHANNELS).astype(np.int8),
+        )
+        for size in levels.sizes
+    ]
 
 
 def some_model(references: list[torch.Tensor] | None = None) -> PyramidModel:
@@ -115,34 +122,37 @@ def test_the_penalty_is_the_prefixes_weighted_bits_per_texel() -> None:
             residual._noisy = None
 
 
-def test_exact_values_are_residuals_and_references_together() -> None:
-    values = smooth_values(ball_mapping(side=17), channels=CHANNELS)
-    torch.testing.assert_close(some_model().exact(), values, atol=1e-4, rtol=1e-4)
-    again = some_model(some_levels().split(values))
-    torch.testing.assert_close(again.exact(), 2 * values, atol=1e-4, rtol=1e-4)
+def test_values_are_rounded_residuals_and_references_together() -> None:
+    levels, values = some_levels(), smooth_values(ball_mapping(side=17), channels=CHANNELS)
+    references = levels.split(values)
+    for before in (None, references):
+        model = some_model(before)
+        expected = levels.composed([own.values() for own in model.coded()])
+        if before is not None:
+            expected = expected + values
+        while sum(own._noisy is not None for own in model.residuals) < len(LEVELS):
+            found = model.texels(0).detach()
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_each_level_adds_to_its_own_past() -> None:
-    levels, scales = some_levels(), some_scales()
+    levels = some_levels()
     first, second = some_codes(levels), some_codes(levels, 1)
-    decoder = PyramidDecoder(levels, scales)
+    decoder = PyramidDecoder(levels, len(LEVELS), CHANNELS)
     decoder.frame(first)
     found = decoder.frame(second)
-    parts = [
-        torch.from_numpy(a.astype(np.float32) + b) * scale.steps
-        for a, b, scale in zip(first, second, scales, strict=True)
-    ]
+    parts = [a.values() + b.values() for a, b in zip(first, second, strict=True)]
     torch.testing.assert_close(found, levels.composed(parts), atol=1e-4, rtol=1e-4)
 
 
 def test_a_prefix_decodes_as_if_finer_levels_were_zero() -> None:
-    levels, scales = some_levels(), some_scales()
+    levels = some_levels()
     for count in range(1, len(LEVELS) + 1):
-        prefix = PyramidDecoder(levels, scales[:count])
-        whole = PyramidDecoder(levels, scales)
+        prefix = PyramidDecoder(levels, count, CHANNELS)
+        whole = PyramidDecoder(levels, len(LEVELS), CHANNELS)
         for seed in (0, 1):
             codes = some_codes(levels, seed)
-            zeros = [np.zeros_like(own) for own in codes[count:]]
+            zeros = [replace(own, codes=np.zeros_like(own.codes)) for own in codes[count:]]
             found = prefix.frame(codes[:count])
             torch.testing.assert_close(found, whole.frame(codes[:count] + zeros))
 
@@ -192,7 +202,8 @@ def test_fitting_twice_gives_the_same_codes(tiny_footage, fitted, tmp_path) -> N
             fitted_codes(folder, 1, f"level{level}")
             for folder in (fitted(HPC, HPC.rates[0]), tmp_path)
         )
-        assert np.array_equal(first, again)
+        assert np.array_equal(first.codes, again.codes)
+        assert np.array_equal(first.octaves, again.octaves)
 
 
 def test_each_group_has_a_pyramid_of_its_own(tiny_footage, quality, tmp_path) -> None:
@@ -234,8 +245,7 @@ def test_a_blob_cut_short_is_refused(kept, coded, tmp_path) -> None:
 
 def test_a_level_that_is_missing_is_refused(coded, tmp_path) -> None:
     package = open_package(coded(HPC, HPC.rates[1]))
-    steps = package.scene["own"]["steps"]
-    damaged = rewritten(package, tmp_path / "a.vrf", {"steps": [*steps, steps[-1]]})
+    damaged = rewritten(package, tmp_path / "a.vrf", {"sent": 3})
     with pytest.raises(HwcodecError, match="no blob 'level3-0000'"):
         list(HPC.decode(damaged))
 
@@ -249,11 +259,11 @@ def test_a_level_that_is_missing_is_refused(coded, tmp_path) -> None:
         {"strides": [1 << 20, 4, 2, 1]},
         {"strides": [8.0, 4, 2, 1]},
         {"strides": 8},
-        {"steps": []},
-        {"steps": [[1.0, 0.5]] * 5},
-        {"steps": [[1.0, 0.0]]},
-        {"steps": [[1.0, 0.5, 0.5]]},
-        {"steps": [0.5]},
+        {"strides": [256, 128, 64, 32, 16, 8, 4, 2, 1]},
+        {"sent": 0},
+        {"sent": 5},
+        {"sent": 2.0},
+        {"sent": None},
     ],
 )
 def test_damaged_settings_are_refused(own, coded, tmp_path) -> None:

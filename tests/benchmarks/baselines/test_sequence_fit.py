@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from bake.progress import SilentProgress
+from benchmarks.baselines.coded_values import SteppedCodes
 from benchmarks.baselines.sequence_fit import (
     FittedFrame,
     FrameTask,
-    exact_frames,
     fit_sequence,
     fitted_codes,
+    fitted_frames,
     fitted_network,
 )
 from benchmarks.rd.footage import Footage, occupied_texels
@@ -30,8 +31,8 @@ class Recorder:
     def __call__(self, task: FrameTask) -> FittedFrame:
         self.tasks.append(task)
         self.trains.append(task.setting.shading.optimizer is not None)
-        codes = np.full((2, 3), task.index, np.int8)
-        return FittedFrame({"some": codes}, task.start + 0.5, task.start + 1, 0.25)
+        coded = SteppedCodes(np.full((2, 3), task.index, np.int8), np.array([-16, 0, 5], np.int8))
+        return FittedFrame({"some": coded}, task.start + 1, 0.25)
 
 
 @pytest.fixture
@@ -102,13 +103,14 @@ def test_a_new_group_takes_values_over_by_vertex(recorded) -> None:
 def test_codes_are_stored_by_name(recorded) -> None:
     _, _, folder = recorded
     for index in range(3):
-        codes = fitted_codes(folder, index, "some")
-        assert codes.dtype == np.int8
-        assert (codes == index).all()
+        coded = fitted_codes(folder, index, "some")
+        assert coded.codes.dtype == np.int8
+        assert (coded.codes == index).all()
+        assert coded.octaves.tolist() == [-16, 0, 5]
 
 
-def test_exact_frames_are_the_values_before_rounding(recorded) -> None:
+def test_fitted_frames_are_what_a_decoder_has(recorded) -> None:
     footage, recorder, folder = recorded
-    for task, frame in zip(recorder.tasks, exact_frames(footage, folder), strict=True):
+    for task, frame in zip(recorder.tasks, fitted_frames(footage, folder), strict=True):
         found = frame.field.density[:-1]
-        torch.testing.assert_close(found, (task.start[:, 0] + 0.5), atol=0.01, rtol=2e-3)
+        torch.testing.assert_close(found, task.start[:, 0] + 1)
