@@ -16,8 +16,8 @@ from benchmarks.baselines.sequence_fit import FittedFrame, FrameTask
 from benchmarks.rd.entropy_model import FactorizedDensity
 from benchmarks.rd.training import train
 
-STRIDES = (2, 1)
-"""Of the coefficients and of the basis."""
+STRIDES = (4, 2, 1)
+"""The first is that of the coefficients, the last that of the basis."""
 
 # All numbers below are ours.
 _COEFFICIENT_RATE = 0.05
