@@ -34,6 +34,7 @@ LIBRARIES = (
     "imageio-ffmpeg",
 )
 TIMEOUT_S = 10.0
+_KIB = 1024
 BEFORE_PATHS = re.compile(r"""(file:/*(?=/)|^-\w(?=[/~])|[=,'"\[\]])""")
 RESULTS = "benchmarks/results"
 
@@ -152,6 +153,23 @@ def memory_bytes() -> int | None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return None
+
+
+def peak_memory_bytes(status: Path = Path("/proc/self/status")) -> int:
+    """Largest resident set of this process so far; ``status`` is where Linux states it.
+
+    There `getrusage` is no use: it starts a program at what its parent held when it was started.
+    """
+    try:
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", status.read_text(), flags=re.MULTILINE)
+    except OSError:
+        found = None
+    if found:
+        return int(found[1]) * _KIB
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * _KIB
 
 
 def gpu_name() -> str | None:

@@ -9,7 +9,6 @@ views, rows, columns, 3), ``decode_s`` and ``render_s`` in seconds over all fram
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,14 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bake.sequence import camera_from_json, camera_to_json
-from benchmarks.provenance import CHECKOUT
+from benchmarks.provenance import CHECKOUT, peak_memory_bytes
 from benchmarks.rd.method import Frame, Method, find_method
 from hwcodec import HwcodecError, open_package
 from render.cameras import Camera
 from render.errors import RenderError
 from render.video import to_bytes
 
-_KIB = 1024
 _DONE, _LOG = "done", "said.txt"
 
 
@@ -179,8 +177,7 @@ def _played(method: Method, package: Path, views: Sequence[Camera]) -> Played:
         began = time.perf_counter()
         pictures.append(np.stack([_render(frame, camera) for camera in views]))
         render_s += time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
-    return Played(np.stack(pictures), decode_s, render_s, peak)
+    return Played(np.stack(pictures), decode_s, render_s, peak_memory_bytes())
 
 
 def _render(frame: Frame, camera: Camera) -> NDArray[np.uint8]:

@@ -23,6 +23,7 @@ from benchmarks.provenance import (
     libav_versions,
     machine,
     output_of,
+    peak_memory_bytes,
     versions,
     without_folders,
 )
@@ -218,3 +219,18 @@ def test_the_time_is_utc_and_now() -> None:
     taken = datetime.fromisoformat(environment([]).utc)
     assert taken.utcoffset() == timedelta(0)
     assert abs(datetime.now(UTC) - taken) < timedelta(minutes=5)
+
+
+def test_peak_memory_is_that_of_the_program_alone_and_not_of_who_started_it() -> None:
+    held = bytearray(os.urandom(1 << 20) * 256)
+    program = "from benchmarks.provenance import peak_memory_bytes as p; print(p())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    assert 1 << 20 < int(done.stdout) < len(held) <= peak_memory_bytes()
+
+
+def test_peak_memory_is_known_where_no_status_is_given(tmp_path: Path) -> None:
+    (tmp_path / "odd").write_text("VmHWM: many kB")
+    for status in (tmp_path / "none", tmp_path / "odd"):
+        assert peak_memory_bytes(status) > 1 << 20
