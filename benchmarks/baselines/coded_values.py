@@ -61,7 +61,7 @@ class SteppedCodes:
     @property
     def steps(self) -> Tensor:
         """Between values that codes can state, float32 (channels,)."""
-        return torch.exp2(torch.from_numpy(self.octaves.astype(np.float32)) / _OCTAVE)
+        return _steps_of(self.octaves)
 
     def values(self) -> Tensor:
         """Values (rows, channels); training and decoding both use this, to the bit."""
@@ -106,11 +106,10 @@ class CodedValues:
 
     def coded(self) -> SteppedCodes:
         """What a package holds."""
-        octaves = (self._log_steps.detach() * _OCTAVE).round().clamp(_LOWEST, _HIGHEST)
-        steps = octaves.numpy().astype(np.int8)
-        nothing = SteppedCodes(np.zeros((0, len(steps)), np.int8), steps)
-        codes = torch.round(self.exact() / nothing.steps).clamp_(-LARGEST, LARGEST)
-        return SteppedCodes(codes.numpy().astype(np.int8), steps)
+        stated = (self._log_steps.detach() * _OCTAVE).round().clamp(_LOWEST, _HIGHEST)
+        octaves = stated.numpy().astype(np.int8)
+        codes = torch.round(self.exact() / _steps_of(octaves)).clamp_(-LARGEST, LARGEST)
+        return SteppedCodes(codes.numpy().astype(np.int8), octaves)
 
     def scale(self) -> CodeScale:
         """The scale with the steps of now, for a frame that goes on from here."""
@@ -151,3 +150,7 @@ def decode_coded(data: bytes, count: int, shape: tuple[int, int]) -> Iterator[St
     rows = np.frombuffer(octaves, np.int8).reshape(count, shape[1])
     for own, found in zip(rows, decode_frames(codes, count, shape), strict=True):
         yield SteppedCodes(found, own)
+
+
+def _steps_of(octaves: NDArray[np.int8]) -> Tensor:
+    return torch.exp2(torch.from_numpy(octaves.astype(np.float32)) / _OCTAVE)

@@ -76,7 +76,7 @@ class JointModel:
         ramp: int = 0,
     ) -> None:
         self._levels, self._reference, self._weights = levels, reference, weights
-        self._ramp, self._steps = ramp, 0
+        self._ramp, self._priced = ramp, 0
         self.basis, self.coefficients = grids
         self._change: Tensor | None = None
 
@@ -91,8 +91,8 @@ class JointModel:
         """Both weighted terms, for what `texels` returned last."""
         del frame_index
         rate_weight, change_weight = self._weights
-        self._steps += 1
-        rate_weight *= min(self._steps / max(self._ramp, 1), 1)
+        self._priced += 1
+        rate_weight *= min(self._priced / max(self._ramp, 1), 1)
         loss = rate_weight * (self.basis.bits() + self.coefficients.bits())
         if self._change is not None:
             loss = loss + change_weight * self._change.abs().sum()
