@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median_low
 
 from benchmarks.rd.bd_rate import CurveError, Delta, RateCurve, bd_psnr, bd_rate
-from benchmarks.rd.lineup import in_order
+from benchmarks.rd.lineup import Family, family_of, in_order
 from benchmarks.rd.point import RdPoint
 from benchmarks.rd.scenes import SCENES
 
@@ -47,6 +47,12 @@ class SceneResults:
     def points(self) -> tuple[RdPoint, ...]:
         """All of them, method by method."""
         return tuple(point for points in self.methods.values() for point in points)
+
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        """Methods that others are compared with: all but ablations, or those if nothing else is."""
+        names = [name for name in self.methods if family_of(name) is not Family.ABLATIONS]
+        return tuple(names or self.methods)
 
     def curve(self, method: str) -> RateCurve:
         """Size and PSNR of a method.
@@ -153,12 +159,11 @@ def compare(scene: SceneResults, anchor: str, test: str) -> Comparison:
 
 
 def compare_all(scene: SceneResults) -> dict[tuple[str, str], Comparison]:
-    """Every ordered pair (test, anchor) of different methods."""
-    names = list(scene.methods)
+    """Every pair (test, anchor) of different methods; ablations are compared, but no anchors."""
     return {
         (test, anchor): compare(scene, anchor, test)
-        for test in names
-        for anchor in names
+        for test in scene.methods
+        for anchor in scene.anchors
         if test != anchor
     }
 

@@ -71,15 +71,15 @@ def answers(scenes: Sequence[SceneResults]) -> Markup:
 
 def matrix(scene: SceneResults, comparisons: Comparisons, kind: DeltaKind) -> Markup:
     """One of the two deltas of every pair as a heat table, with the reasons of refused pairs."""
-    names = list(scene.methods)
-    head = tag("tr", tag("td"), *(tag("th", tag("span", n), scope="col") for n in names))
+    anchors = scene.anchors
+    head = tag("tr", tag("td"), *(tag("th", tag("span", n), scope="col") for n in anchors))
     body = [
         tag(
             "tr",
             tag("th", test, scope="row"),
-            *(_heat(kind, test, anchor, comparisons.get((test, anchor))) for anchor in names),
+            *(_heat(kind, test, anchor, comparisons.get((test, anchor))) for anchor in anchors),
         )
-        for test in names
+        for test in scene.methods
     ]
     caption = tag("caption", f"{kind.title}: row beside column. ", _legend(kind))
     outcomes = [kind.read(one) for one in comparisons.values()]

@@ -137,9 +137,9 @@ def _matrix(scene: SceneResults, comparisons: Comparisons, kind: DeltaKind) -> s
             return f"[{notes.setdefault(outcome.reason, len(notes) + 1)}]"
         return kind.text(outcome.delta) + (THIN_MARK if outcome.is_thin else "")
 
-    names = list(scene.methods)
-    rows = [[test, *(cell(test, anchor) for anchor in names)] for test in names]
-    lines = [_table(["", *names], rows, [False, *[True] * len(names)])]
+    anchors = scene.anchors
+    rows = [[test, *(cell(test, anchor) for anchor in anchors)] for test in scene.methods]
+    lines = [_table(["", *anchors], rows, [False, *[True] * len(anchors)])]
     lines += [THIN_TEXT] if any(THIN_MARK in text for row in rows for text in row) else []
     lines += [f"[{number}] {_plain(reason)}" for reason, number in notes.items()]
     return "\n\n".join(lines)

@@ -60,6 +60,14 @@ def test_a_pair_is_compared_both_ways() -> None:
     assert compare(scene, "rerf", "videorf") == there
 
 
+def test_ablations_are_compared_with_methods_but_nothing_with_ablations() -> None:
+    (scene,) = by_scene([*curve("videorf-plain", 2), *curve("ablation-group-1", 4)])
+    assert scene.anchors == ("videorf-plain",)
+    assert set(compare_all(scene)) == {("ablation-group-1", "videorf-plain")}
+    (alone,) = by_scene([*curve("ablation-group-1", 4), *curve("ablation-group-5", 2)])
+    assert len(compare_all(alone)) == 2
+
+
 def test_refused_pairs_say_why_and_which_delta_is_missing() -> None:
     far = [made_up("rerf", 100 * p.size_bytes, p.quality.psnr_db) for p in curve("videorf", 1)]
     (scene,) = by_scene([*curve("videorf", 1), *far, *curve("voxel", 1, count=3)])

@@ -65,6 +65,13 @@ def test_a_falling_curve_is_named_with_the_place_where_it_falls() -> None:
     assert answer(curve("videorf", 1), "monotone").verdict is MET
 
 
+def test_an_ablation_that_falls_counts_for_no_claim() -> None:
+    down = [made_up("ablation-group-1", 9000 + n, 30.0 - n) for n in range(4)]
+    found = answer([*curve("videorf", 1), *down], "monotone")
+    assert found.verdict is MET
+    assert found.found == "1 of 1 curves"
+
+
 CLAIMS = {
     "motion": ("rerf", "rerf-intra", "motion compensation", 0.6),
     "joint": ("jointrf", "rerf", "training with the rate", 1.0),
