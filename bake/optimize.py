@@ -17,6 +17,7 @@ from bake.field_adam import Rates
 from bake.losses import LossConfig
 from bake.optimize_config import OptimizeConfig, ShadingConfig
 from bake.rays import TrainingRays, useful_pixels
+from bake.scene_flow import estimate_flow, move_texels
 from bake.trainer import AtlasTrainer, FitReport, Schedule, Shading
 from render.field import Field, FieldGeometry, build_geometry, make_field
 from render.mapping import UNMAPPED, MappingTable, build_mapping
@@ -99,11 +100,15 @@ class SequenceOptimizer:
         """A later frame, from the texels of the one before or from those carried into its group."""
         is_new = start.is_group_start
         iterations = self._config.group_iterations if is_new else self._config.iterations
-        before = start.texels.to(self._device)
-        previous = None if is_new else scene.field(before, self._config)
+        before = scene.field(start.texels.to(self._device), self._config)
+        previous = None if is_new else before
         shading = Shading(deepcopy(network).to(self._device), self._background)
         schedule = self._schedule(iterations, start.frame_index)
-        begin = adapt_density(start.texels, scene.mapping, start.motion, self._config)
+        moved = start.texels
+        if start.views is not None and self._config.flow_spacing:
+            flow = estimate_flow(before, start.views, views, self._config.flow_spacing)
+            moved = move_texels(moved, scene.mapping, flow)
+        begin = adapt_density(moved, scene.mapping, start.motion, self._config)
         texels, report = self._fit(scene, views, (begin, previous), (shading, schedule))
         return FrameResult(texels, network, report)
 
@@ -169,12 +174,14 @@ class FrameStart:
         texels: values of the frame before, (texel_count, channels).
         is_group_start: whether its group begins with it.
         motion: its own occupancy and that of the frame before, if they are known.
+        views: pictures of the frame before, along whose flow to these values move, if known.
     """
 
     frame_index: int
     texels: Tensor
     is_group_start: bool
     motion: "Motion | None" = None
+    views: FrameViews | None = None
 
 
 def fresh_texels(

@@ -50,6 +50,8 @@ class OptimizeConfig:
         levels: steps of the simulated quantizer; 0 turns it off.
         initial_density: density before activation of a vertex without history.
         lifted_density: least density that a vertex starts with when it enters a frame's occupancy.
+        flow_spacing: voxels between the points at which the flow from frame to frame is estimated,
+            along which values move before a frame is trained; 0: every value stays in place.
 
     Raises:
         ValueError: if a number cannot work.
@@ -71,6 +73,7 @@ class OptimizeConfig:
     levels: int = 219
     initial_density: float = -3.0
     lifted_density: float = -3.0
+    flow_spacing: int = 8
 
     def __post_init__(self) -> None:
         """Refuse settings that would train nothing or diverge at once."""
@@ -78,6 +81,7 @@ class OptimizeConfig:
             whole_number(name, getattr(self, name), 1, bounds.MOST_ITERATIONS)
         whole_number("rays", self.rays, 1, bounds.MOST_RAYS)
         whole_number("levels", self.levels, 0, bounds.MOST_LEVELS)
+        whole_number("flow_spacing", self.flow_spacing, 0, bounds.MOST_RESOLUTION)
         if self.block_size not in BLOCK_SIZES:
             raise ValueError(f"block_size is {self.block_size}, expected one of {BLOCK_SIZES}")
         finite_number("step", self.step, bounds.SMALLEST_STEP, bounds.LARGEST_STEP)

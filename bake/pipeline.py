@@ -71,13 +71,14 @@ class BakeConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Atlas:
-    """The latest trained frame: its key, mapping, stored texels and own occupancy."""
+    """The latest trained frame: its key, mapping, stored texels, own occupancy and pictures."""
 
     key: str
     plan: GroupPlan
     mapping: MappingTable
     texels: Tensor
     occupancy: OccupancyGrid
+    views: FrameViews
 
 
 class Bake:
@@ -188,7 +189,7 @@ class Bake:
         if network is None:
             raise AssertionError("the first frame always brings the network")
         self._progress.advance(f"frame {index} (group at {plan.first_frame}): {message}")
-        return _Atlas(key, plan, scene.mapping, texels, occupancy), network
+        return _Atlas(key, plan, scene.mapping, texels, occupancy, views), network
 
     def _train_frame(
         self,
@@ -204,7 +205,8 @@ class Bake:
         texels = last.texels.float()
         if is_group_start:
             texels = carry_texels((last.mapping, texels), scene.mapping, self._config.optimize)
-        start = FrameStart(index, texels, is_group_start, Motion(occupancy, last.occupancy))
+        motion = Motion(occupancy, last.occupancy)
+        start = FrameStart(index, texels, is_group_start, motion, last.views)
         return optimizer.next(scene, views, start, network[0])
 
     def _atlas_key(

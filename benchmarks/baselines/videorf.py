@@ -40,7 +40,7 @@ _TUNED = Provenance(
     Origin.MEASURED,
     "this project, preset fast",
     "as VideoRF, with estimated transform-codec bits in the loss instead of total variation and "
-    "temporal L1, and a wider range for density",
+    "temporal L1, a wider range for density, and starts that move along with the scene flow",
     decoder="hardware",
 )
 
@@ -118,5 +118,5 @@ def ablation(experiment: str) -> VideoRf:
 
 
 _RATES = qp_rates(20, 24, 28, 32, 36, 40)
-TUNED = VideoRf("videorf", _TUNED, "bake-tuned", _RATES)
+TUNED = VideoRf("videorf", _TUNED, "bake-tuned", _RATES, version=2)
 PLAIN = VideoRf("videorf-plain", _PLAIN, "bake-plain", _RATES, "plain")

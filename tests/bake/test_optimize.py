@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from bake.optimize import (
     fresh_texels,
 )
 from bake.rays import useful_pixels
+from bake.scene_flow import SceneFlow, estimate_flow
 from render.cameras import Camera
 from render.field import FieldGeometry
 from render.geometry import Aabb
@@ -134,6 +136,27 @@ def test_a_later_frame_keeps_the_network_and_continues_from_its_start(bench) -> 
     assert weights_to_bytes(first.network) == before
     moved = (second.texels.float() - first.texels.float()).abs().mean()
     assert 0 < moved < first.texels.float().abs().mean()
+
+
+@pytest.mark.parametrize(
+    ("spacing", "has_views", "count"), [(4, True, 1), (0, True, 0), (4, False, 0)]
+)
+def test_a_later_frame_follows_the_flow_if_asked_and_if_pictures_are_known(
+    bench, monkeypatch, spacing, has_views, count
+) -> None:
+    optimizer, scene = bench.optimizer(flow_spacing=spacing), bench.scenes[0]
+    first = optimizer.first(scene, bench.sphere.views(0))
+    asked: list[int] = []
+
+    def estimate(*given: Any) -> SceneFlow:  # noqa: ANN401 -- passed on
+        asked.append(given[-1])
+        return estimate_flow(*given)
+
+    monkeypatch.setattr("bake.optimize.estimate_flow", estimate)
+    views = bench.sphere.views(0) if has_views else None
+    start = FrameStart(1, first.texels.float(), is_group_start=False, views=views)
+    optimizer.next(scene, bench.sphere.views(1), start, first.network)
+    assert asked == [spacing] * count
 
 
 def test_a_later_frame_does_not_remember_how_it_was_reached(bench) -> None:
