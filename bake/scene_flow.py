@@ -20,7 +20,7 @@ from torch import Tensor
 from bake.coarse import FrameViews
 from render.cameras import Camera, pixel_rays
 from render.field import Field
-from render.mapping import MappingTable
+from render.mapping import UNMAPPED, MappingTable
 from render.march import march_forward
 
 # Pictures are shrunk to this many pixels along their longer side: a lattice needs no more.
@@ -100,14 +100,28 @@ def move_texels(texels: Tensor, mapping: MappingTable, flow: SceneFlow) -> Tenso
     places = vertices.float()
     sources = flow.sources(places)
     moved = (sources - places).norm(dim=1) > _STILL
-    dense = torch.zeros(texels.shape[1] + 1, *mapping.texel_of_vertex.shape)
-    dense[:-1, vertices[:, 0], vertices[:, 1], vertices[:, 2]] = texels[rows].T
-    dense[-1, vertices[:, 0], vertices[:, 1], vertices[:, 2]] = 1
-    found = _sample(dense, sources[moved])
-    known = found[:, -1] > _LEAST_KNOWN
+    found, known = _blend(texels, mapping, sources[moved])
+    taken = known > _LEAST_KNOWN
     result = texels.clone()
-    result[rows[moved][known]] = found[known, :-1] / found[known, -1:]
+    result[rows[moved][taken]] = found[taken] / known[taken, None]
     return result
+
+
+def _blend(texels: Tensor, mapping: MappingTable, places: Tensor) -> tuple[Tensor, Tensor]:
+    """Trilinear sums of values (places, channels) and of their weights, over what has a texel."""
+    table = torch.from_numpy(mapping.texel_of_vertex)
+    lowest = places.floor().long()
+    lowest = torch.minimum(lowest.clamp_min(0), torch.tensor(table.shape) - 2)
+    inside = (places - lowest).clamp(0, 1)
+    total, weights = texels.new_zeros(len(places), texels.shape[1]), places.new_zeros(len(places))
+    for corner in np.ndindex(2, 2, 2):
+        offset = torch.tensor(corner)
+        chosen = table[tuple((lowest + offset).T)].long()
+        weight = torch.where(offset.bool(), inside, 1 - inside).prod(1)
+        weight[chosen == UNMAPPED] = 0
+        total += weight[:, None] * texels[chosen.clamp_min(0)]
+        weights += weight
+    return total, weights
 
 
 def _see(
