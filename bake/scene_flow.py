@@ -25,6 +25,8 @@ from render.march import march_forward
 
 # Pictures are shrunk to this many pixels along their longer side: a lattice needs no more.
 _LONGEST_SIDE = 400
+# OpenCV's flow refuses pictures with a shorter side, in pixels (measured); such views say nothing.
+_SHORTEST_SIDE = 12
 # A pixel counts if its ray is this opaque, and if flow forth and back ends this near, in pixels.
 _LEAST_OPACITY = 0.7
 _MOST_MISMATCH = 1.0
@@ -76,7 +78,8 @@ def estimate_flow(field: Field, before: FrameViews, after: FrameViews, spacing: 
 
     Each pixel whose optical flow can be trusted gives two linear equations for the displacement of
     the surface point behind it; a lattice of points every ``spacing`` voxels is fitted to all of
-    them by damped least squares. Without a common view everything stays in place.
+    them by damped least squares. Views in one frame alone, and tiny ones, are left out; without
+    any view everything stays in place.
 
     Source: scene flow from several optical flows, Vedula et al., ICCV 1999; the flow itself is
     Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, as OpenCV has it.
@@ -85,8 +88,10 @@ def estimate_flow(field: Field, before: FrameViews, after: FrameViews, spacing: 
     normal = np.zeros((*shape, 3, 3)), np.zeros((*shape, 3))
     earlier = dict(zip(before.indices, before.views, strict=True))
     for index, camera, view in zip(after.indices, after.cameras, after.views, strict=True):
-        if index in earlier:
-            _add(_see(field, camera, (earlier[index].rgb, view.rgb)), normal, spacing)
+        factor = min(1.0, _LONGEST_SIDE / max(camera.width, camera.height))
+        if index in earlier and factor * min(camera.width, camera.height) >= _SHORTEST_SIDE:
+            pair = earlier[index].rgb, view.rgb
+            _add(_see(field, camera.scaled(factor), pair), normal, spacing)
     return SceneFlow(torch.from_numpy(_solve(*normal)).float(), spacing)
 
 
@@ -127,16 +132,14 @@ def _blend(texels: Tensor, mapping: MappingTable, places: Tensor) -> tuple[Tenso
 def _see(
     field: Field, camera: Camera, pictures: tuple[NDArray[np.uint8], NDArray[np.uint8]]
 ) -> _Sightings:
-    """The trusted pixels of one view."""
-    size = max(camera.width, camera.height)
-    small = camera.scaled(min(1.0, _LONGEST_SIDE / size))
-    earlier, later = (_gray(picture, (small.width, small.height)) for picture in pictures)
+    """The trusted pixels of one view, at the size of ``camera``."""
+    earlier, later = (_gray(picture, (camera.width, camera.height)) for picture in pictures)
     with _single_thread():
         forth, back = _optical_flow(earlier, later), _optical_flow(later, earlier)
-    points, opacity = _surface(field, small)
+    points, opacity = _surface(field, camera)
     trusted = (opacity > _LEAST_OPACITY) & (_mismatch(forth, back) < _MOST_MISMATCH)
     shifts = forth.reshape(-1, 2)[trusted].astype(np.float64)
-    return _Sightings(points[trusted], _jacobians(field, small, points[trusted]), shifts)
+    return _Sightings(points[trusted], _jacobians(field, camera, points[trusted]), shifts)
 
 
 def _surface(field: Field, camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float32]]:

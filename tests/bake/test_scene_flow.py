@@ -11,7 +11,7 @@ from torch import Tensor
 from bake.capture import View
 from bake.coarse import FrameViews
 from bake.scene_flow import SceneFlow, estimate_flow, move_texels
-from render.cameras import Lens, orbit, pixel_rays
+from render.cameras import Camera, Lens, orbit, pixel_rays
 from render.field import Field, build_geometry, make_field
 from render.geometry import Aabb
 from render.mapping import MappingTable, build_mapping
@@ -106,6 +106,18 @@ def test_nothing_moves_without_a_view_that_both_frames_have(before, after) -> No
     texels, views = before
     others = replace(after, indices=tuple(index + 100 for index in after.indices))
     assert not estimate_flow(field(texels), views, others, 8).displacements.any()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (11, 96), (12, 12), (4000, 3)])
+def test_pictures_too_small_for_a_flow_leave_everything_in_place(before, size) -> None:
+    texels, views = before
+    cameras = tuple(
+        Camera(*size, 110.0, 110.0, size[0] / 2, size[1] / 2, camera.world_to_camera)
+        for camera in views.cameras
+    )
+    rgb = [cv2.resize(view.rgb, size) for view in views.views]
+    tiny = FrameViews(views.indices, cameras, tuple(View(one, None) for one in rgb))
+    assert estimate_flow(field(texels), tiny, tiny, 8).displacements.abs().max() < 0.05
 
 
 def test_views_that_only_one_frame_has_are_left_out(before, after) -> None:
