@@ -135,14 +135,20 @@ class PlainPlayer:
         return 1 / (1 + np.exp(-values))
 
     def pixel(self, field: PlainField, view: int, row: int, column: int) -> Floats:
-        record = self.package.blob("rig")[68 * view : 68 * view + 68]
-        focal_x, focal_y, center_x, center_y, *pose = struct.unpack("<16f", record[4:])
-        upper = np.reshape(pose, (3, 4))
+        rig = self.package.blob("rig")
+        assert struct.unpack("<2H", rig[:4])[1] == 1
+        focal_x, focal_y, center_x, center_y = struct.unpack("<4f", rig[8:24])
+        *quaternion, tx, ty, tz = struct.unpack("<7f", rig[24 + 28 * view : 52 + 28 * view])
+        u, w = -np.array(quaternion[:3]), quaternion[3]  # Back from camera to world.
+
+        def turned(v: Floats) -> Floats:
+            return v + 2 * np.cross(u, np.cross(u, v) + w * v)
+
         seen = np.array(
             [(column + 0.5 - center_x) / focal_x, (row + 0.5 - center_y) / focal_y, 1.0]
         )
-        direction = upper[:, :3].T @ (seen / np.linalg.norm(seen))
-        origin = -upper[:, :3].T @ upper[:, 3]
+        direction = turned(seen / np.linalg.norm(seen))
+        origin = -turned(np.array([tx, ty, tz]))
         grid_origin = (origin - self.scene["aabb"][0]) / self.scene["voxel_size"]
         feature, left = field.march(grid_origin, direction)
         background = np.array(self.scene["background"])

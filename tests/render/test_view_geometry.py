@@ -84,13 +84,16 @@ def test_what_a_camera_hands_out_cannot_change_it() -> None:
 @given(cameras())
 def test_a_stored_camera_lies_in_its_bytes_as_the_document_says(camera) -> None:
     data = encode_rig([camera])
-    sizes, numbers = struct.unpack("<2H", data[:4]), struct.unpack("<16f", data[4:])
+    assert struct.unpack("<2H", data[:4]) == (1, 1)
+    assert struct.unpack("<2H", data[4:8]) == (camera.width, camera.height)
     inner = [camera.focal_x, camera.focal_y, camera.center_x, camera.center_y]
-    assert sizes == (camera.width, camera.height)
-    assert numbers[:4] == tuple(np.float32(inner).tolist())
-    assert (
-        np.reshape(numbers[4:], (3, 4)).tolist() == np.float32(camera.world_to_camera[:3]).tolist()
-    )
+    assert struct.unpack("<4f", data[8:24]) == tuple(np.float32(inner).tolist())
+    x, y, z, w, *shift = struct.unpack("<7f", data[24:])
+    assert shift == np.float32(camera.world_to_camera[:3, 3]).tolist()
+    # A quaternion turns v to v + 2 u x (u x v + w v), with u its first three numbers.
+    u = np.array([x, y, z])
+    turned = [v + 2 * np.cross(u, np.cross(u, v) + w * v) for v in np.eye(3)]
+    assert np.allclose(np.transpose(turned), camera.world_to_camera[:3, :3], rtol=0, atol=1e-6)
     (read,) = decode_rig(data)
     assert np.allclose(read.position, camera.position, atol=1e-4)
 

@@ -128,10 +128,10 @@ export async function openPackage(url, { signal } = {}) {
   const hasRig = Object.hasOwn(opened.manifest.blobs, "rig");
   const [network, rig] = await Promise.all([
     opened.fetchBlob("network", { signal }),
-    hasRig ? opened.fetchBlob("rig", { signal }) : new Uint8Array(),
+    hasRig ? opened.fetchBlob("rig", { signal }) : null,
   ]);
   opened.network = network;
-  opened.cameras = decodeRig(rig);
+  opened.cameras = rig ? decodeRig(rig) : [];
   return opened;
 }
 

@@ -128,8 +128,8 @@ def test_rig_cameras_give_the_rays_of_python(run, site, packages) -> None:
     found = run(body, url=site.mount("drawn-web8", packages["web8"]))
     for view, camera in zip(found, open_scene(packages["web8"]).cameras, strict=True):
         assert np.allclose(view["position"], camera.position, rtol=0, atol=1e-12)
-        assert np.allclose(view["forward"], camera.forward, rtol=0, atol=0)
-        assert np.allclose(view["down"], -camera.up, rtol=0, atol=0)
+        assert np.allclose(view["forward"], camera.forward, rtol=0, atol=1e-12)
+        assert np.allclose(view["down"], -camera.up, rtol=0, atol=1e-12)
         assert (view["focalX"], view["centerY"]) == (camera.focal_x, camera.center_y)
 
 

@@ -277,10 +277,10 @@ def test_a_package_without_a_rig_still_opens(run, package) -> None:
     assert run(OPEN, url=address)["cameras"] == 0
 
 
-@pytest.mark.parametrize("cut", [1, 67])
+@pytest.mark.parametrize("cut", [1, 27])
 def test_a_rig_of_no_whole_cameras_is_refused(run, package, cut) -> None:
     address, path = package
     data = (path / "blobs" / "rig").read_bytes()[:-cut]
     (path / "blobs" / "rig").write_bytes(data)
     changed(path, lambda d: d["blobs"]["rig"].update(bytes=len(data), crc32=zlib.crc32(data)))
-    assert "multiple of 68" in str(refusal(run, OPEN, url=address))
+    assert "bytes, expected" in str(refusal(run, OPEN, url=address))

@@ -27,7 +27,8 @@ def test_a_rig_camera_gives_the_view_of_python(run) -> None:
     for view, camera in zip(found, decode_rig(encode_rig(cameras())), strict=True):
         assert view["position"] == pytest.approx(camera.position.tolist(), abs=1e-12)
         rows = [view["right"], view["down"], view["forward"]]
-        assert np.array_equal(rows, camera.world_to_camera[:3, :3])
+        # Lengths may be rounded differently in the last bit.
+        assert np.allclose(rows, camera.world_to_camera[:3, :3], rtol=0, atol=1e-12)
         assert (view["width"], view["height"]) == (160, 90)
         assert (view["focalX"], view["focalY"]) == (135, 135)
         assert (view["centerX"], view["centerY"]) == (80, 45)
@@ -46,15 +47,15 @@ def test_without_a_stated_start_the_first_camera_sees_the_middle_of_the_box(run)
 
 
 def test_without_cameras_the_start_stands_before_the_box(run) -> None:
-    start = run(VIEWS, rig=b"", aabb=AABB)["start"]
+    start = run(VIEWS, rig=encode_rig([]), aabb=AABB)["start"]
     assert start["target"] == [0, 0, 1.5]
     assert start["position"][1] < -2
 
 
-@pytest.mark.parametrize(("place", "value"), [(0, 0), (2, 0), (4, np.nan), (4, -1.0), (40, np.inf)])
+@pytest.mark.parametrize(("place", "value"), [(4, 0), (6, 0), (8, np.nan), (8, -1.0), (44, np.inf)])
 def test_a_camera_that_cannot_exist_is_refused(run, place, value) -> None:
     data = bytearray(encode_rig(cameras()))
-    kind = np.uint16 if place < 4 else np.float32
+    kind = np.uint16 if place < 8 else np.float32
     data[place : place + kind().nbytes] = kind(value).tobytes()
     with pytest.raises(EngineError, match="cannot exist") as caught:
         run(VIEWS, rig=bytes(data), aabb=AABB)
