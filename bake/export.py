@@ -226,7 +226,11 @@ def _scene_record(
     return SceneRecord(
         grid=sequence.grid,
         constants=FieldConstants(
-            settings.block_size, settings.step, -settings.density_range, settings.background
+            settings.block_size,
+            settings.step,
+            -settings.density_range,
+            settings.background,
+            settings.vertex_order,
         ),
         shading=sequence.shading,
         groups=groups,

@@ -20,7 +20,7 @@ from bake.rays import TrainingRays, useful_pixels
 from bake.scene_flow import estimate_flow, move_texels
 from bake.trainer import AtlasTrainer, FitReport, Schedule, Shading
 from render.field import Field, FieldGeometry, build_geometry, make_field
-from render.mapping import UNMAPPED, MappingTable, build_mapping
+from render.mapping import UNMAPPED, MappingTable, VertexOrder, build_mapping
 from render.occupancy import OccupancyGrid
 from render.shading import ShadingMlp, ShadingShape, round_weights
 
@@ -38,9 +38,11 @@ class GroupScene:
         return make_field(self.geometry, texels, empty_density=empty, step=config.step)
 
 
-def build_group(occupancy: OccupancyGrid, block_size: int) -> GroupScene:
+def build_group(
+    occupancy: OccupancyGrid, block_size: int, order: VertexOrder = VertexOrder.MORTON
+) -> GroupScene:
     """Mapping table and geometry of a group's union occupancy."""
-    mapping = build_mapping(occupancy, block_size)
+    mapping = build_mapping(occupancy, block_size, order)
     return GroupScene(mapping, build_geometry(occupancy.grid, mapping))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import bake.limits as bounds
 from bake.value_range import ValueRange
 from hwcodec.records import finite_number, positive_number, whole_number
-from render.mapping import BLOCK_SIZES
+from render.mapping import BLOCK_SIZES, VertexOrder
 from render.shading import ShadingShape
 
 
@@ -43,6 +43,7 @@ class OptimizeConfig:
         rays: rays per step.
         step: sample spacing in voxels.
         block_size: texels along one side of an atlas block.
+        vertex_order: curve along which the atlas lays vertices out, hilbert or the paper's morton.
         density_rate, feature_rate, network_rate: Adam's learning rates at the start.
         final_factor: what the rates have shrunk to at the end of a frame.
         later_factor: what density and feature rates are multiplied by after the first frame.
@@ -63,6 +64,7 @@ class OptimizeConfig:
     rays: int = 4096
     step: float = 0.5
     block_size: int = 8
+    vertex_order: str = "hilbert"
     density_rate: float = 0.3
     feature_rate: float = 0.05
     network_rate: float = 5e-3
@@ -84,6 +86,9 @@ class OptimizeConfig:
         whole_number("flow_spacing", self.flow_spacing, 0, bounds.MOST_RESOLUTION)
         if self.block_size not in BLOCK_SIZES:
             raise ValueError(f"block_size is {self.block_size}, expected one of {BLOCK_SIZES}")
+        if self.vertex_order not in set(VertexOrder):
+            expected = " or ".join(VertexOrder)
+            raise ValueError(f"vertex_order is {self.vertex_order!r}, expected {expected}")
         finite_number("step", self.step, bounds.SMALLEST_STEP, bounds.LARGEST_STEP)
         rates = ("density_rate", "feature_rate", "network_rate")
         for name in (*rates, "final_factor", "later_factor"):

@@ -40,7 +40,7 @@ from bake.sequence import (
 from hwcodec.records import whole_number
 from render.devices import ON_CPU, DeviceChoice
 from render.errors import RenderError
-from render.mapping import MappingTable
+from render.mapping import MappingTable, VertexOrder
 from render.occupancy import OccupancyGrid, VoxelGrid, cover
 from render.occupancy_codec import decode_occupancy, encode_occupancy
 from render.shading import ShadingMlp, weights_from_bytes, weights_to_bytes
@@ -148,7 +148,9 @@ class Bake:
         network: tuple[ShadingMlp, str] | None = None
         last: _Atlas | None = None
         for plan in plans:
-            scene = build_group(plan.occupancy, self._config.optimize.block_size)
+            config = self._config.optimize
+            order = VertexOrder(config.vertex_order)
+            scene = build_group(plan.occupancy, config.block_size, order)
             for index in plan.frames:
                 last, network = self._frame(optimizer, (plan, scene), index, (last, network))
                 files.append(self._relative(f"atlas/frame{index:05d}", last.key, "npy"))
@@ -254,6 +256,7 @@ class Bake:
                 config.optimize.density_range,
                 config.optimize.feature_range,
                 capture.background,
+                VertexOrder(config.optimize.vertex_order),
             ),
             rig=Rig(capture.cameras, capture.split.train, capture.split.test),
             frame_rate=capture.frame_rate,

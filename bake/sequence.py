@@ -107,7 +107,8 @@ class BakedSequence:
         """
         try:
             bits = decode_occupancy(self.occupancy_bytes(group), self.grid.shape)
-            return build_mapping(OccupancyGrid(self.grid, bits), self.settings.block_size)
+            occupancy, settings = OccupancyGrid(self.grid, bits), self.settings
+            return build_mapping(occupancy, settings.block_size, settings.vertex_order)
         except RenderError as error:
             raise ArtifactError(f"{group.occupancy_file}: {error}; bake the scene again") from error
         except MemoryError as error:
@@ -175,6 +176,7 @@ def save_sequence(sequence: BakedSequence) -> None:
             "density_range": sequence.settings.density_range,
             "feature_range": sequence.settings.feature_range,
             "background": list(sequence.settings.background),
+            "vertex_order": sequence.settings.vertex_order.value,
         },
         "rig": {
             "cameras": [camera_to_json(camera) for camera in sequence.rig.cameras],

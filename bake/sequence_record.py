@@ -27,7 +27,7 @@ from hwcodec.records import (
 )
 from render.cameras import Camera
 from render.geometry import Aabb
-from render.mapping import BLOCK_SIZES
+from render.mapping import BLOCK_SIZES, VertexOrder, vertex_order_from_json
 from render.occupancy import MAX_VERTICES_PER_AXIS, VoxelGrid
 from render.shading import ShadingShape
 
@@ -50,7 +50,8 @@ class Span:
 class FieldSettings:
     """Constants that turn texels into a field; a player needs all of them.
 
-    ``density_range`` and ``feature_range`` are the symmetric limits of texel values.
+    ``density_range`` and ``feature_range`` are the symmetric limits of texel values,
+    ``vertex_order`` is the curve along which the mapping table lays vertices out.
     """
 
     block_size: int
@@ -58,6 +59,7 @@ class FieldSettings:
     density_range: float
     feature_range: float
     background: tuple[float, float, float]
+    vertex_order: VertexOrder = VertexOrder.MORTON
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +159,9 @@ def read_settings(value: object) -> FieldSettings:
     Raises:
         ValueError: if one is out of range.
     """
-    keys = "block_size step density_range feature_range background"
+    keys = "block_size step density_range feature_range background vertex_order"
+    if isinstance(value, Mapping):  # Bakes from before there was a choice do not state it.
+        value = {**value, "vertex_order": value.get("vertex_order", VertexOrder.MORTON.value)}
     record = named_values("settings", value, keys, allow_more=False)
     block_size = whole_number("block_size", record["block_size"], 1, max(BLOCK_SIZES))
     if block_size not in BLOCK_SIZES:
@@ -171,6 +175,7 @@ def read_settings(value: object) -> FieldSettings:
         positive_number("density_range", record["density_range"], bounds.LARGEST_VALUE),
         positive_number("feature_range", record["feature_range"], bounds.LARGEST_VALUE),
         background,
+        vertex_order_from_json(record),
     )
 
 

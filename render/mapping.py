@@ -1,23 +1,47 @@
 """The mapping table: which texel of the atlas belongs to which vertex of the voxel grid.
 
-The order is canonical (3D Morton over the vertices, cut into chunks; 2D Morton inside each block),
+The order is canonical (a curve through all vertices, cut into chunks; 2D Morton inside each block),
 so the table is rebuilt from the occupancy bits and never sent.
 
-    occupied vertices --3D Morton--> ranks --chunks of B*B--> blocks --2D Morton--> texels
+    occupied vertices --curve--> ranks --chunks of B*B--> blocks --2D Morton--> texels
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hwcodec.records import any_text, shown
 from render.errors import SceneError
+from render.hilbert import hilbert3
 from render.occupancy import OccupancyGrid, morton3
 
 UNMAPPED = -1
 BLOCK_SIZES = (4, 8, 16, 32)
+
+
+class VertexOrder(StrEnum):
+    """The curve along which vertices are laid out: the paper's, or one that never jumps."""
+
+    MORTON = "morton"
+    HILBERT = "hilbert"
+
+
+def vertex_order_from_json(record: Mapping[str, Any]) -> VertexOrder:
+    """The vertex order of a record, which is Morton's where it has none.
+
+    Raises:
+        ValueError: if there is no such order.
+    """
+    name = any_text("vertex_order", record.get("vertex_order", VertexOrder.MORTON.value))
+    if name not in set(VertexOrder):
+        raise ValueError(f"vertex_order is {shown(name)}, expected one of {', '.join(VertexOrder)}")
+    return VertexOrder(name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +53,8 @@ class MappingTable:
 
     Attributes:
         texel_of_vertex: int32, shaped like the grid, ``UNMAPPED`` where the vertex is empty.
-        texels: int32 (vertices,), the texel of each occupied vertex in 3D Morton order.
-        vertices: int32 (vertices, 3), the occupied vertices in 3D Morton order.
+        texels: int32 (vertices,), the texel of each occupied vertex in the curve's order.
+        vertices: int32 (vertices, 3), the occupied vertices in the same order.
         block_size: texels along one side of a block.
         block_columns: blocks side by side in the atlas image.
         block_rows: blocks above each other in the atlas image.
@@ -100,12 +124,15 @@ class MappingTable:
         return filled
 
 
-def build_mapping(occupancy: OccupancyGrid, block_size: int = 8) -> MappingTable:
+def build_mapping(
+    occupancy: OccupancyGrid, block_size: int = 8, order: VertexOrder = VertexOrder.MORTON
+) -> MappingTable:
     """Lay the occupied vertices out as blocks of an atlas that is as square as its blocks allow.
 
     Source: VideoRF (CVPR 2024), figure 4: 3D Morton sorting, vertex grouping, 2D blockwise Morton
     ordering with the row bit least significant. Block side and block order over the image are ours
-    (not stated there).
+    (not stated there), and so is the Hilbert curve, which runs through the smallest cube of a power
+    of two that holds the grid.
 
     Raises:
         SceneError: if no vertex is occupied or the block size is not one of ``BLOCK_SIZES``.
@@ -117,7 +144,8 @@ def build_mapping(occupancy: OccupancyGrid, block_size: int = 8) -> MappingTable
         raise SceneError(
             "occupancy is empty, expected at least one vertex; check masks, box and thresholds"
         )
-    vertices = np.ascontiguousarray(vertices[np.argsort(morton3(vertices), kind="stable")])
+    codes = _codes(vertices, occupancy.grid.shape, order)
+    vertices = np.ascontiguousarray(vertices[np.argsort(codes, kind="stable")])
     area = block_size**2
     ranks = np.arange(len(vertices))
     texels = (ranks // area * area + block_order(block_size)[ranks % area]).astype(np.int32)
@@ -125,6 +153,15 @@ def build_mapping(occupancy: OccupancyGrid, block_size: int = 8) -> MappingTable
     table[tuple(vertices.T)] = texels
     columns, rows = _near_square(-(-len(vertices) // area), block_size)
     return MappingTable(table, texels, vertices, block_size, columns, rows)
+
+
+def _codes(
+    vertices: NDArray[np.int32], shape: tuple[int, int, int], order: VertexOrder
+) -> NDArray[np.int64]:
+    """Places (n,) along the curve, one per vertex (n, 3) of a grid of that shape."""
+    if order is VertexOrder.HILBERT:
+        return hilbert3(vertices, (max(shape) - 1).bit_length())
+    return morton3(vertices)
 
 
 def block_order(block_size: int) -> NDArray[np.int64]:

@@ -202,7 +202,8 @@ class BakedScene:
                 f"expected at most the {layout.rows * layout.columns} texels of its layout; the "
                 "package is damaged, export it again"
             )
-        mapping = build_mapping(occupancy, self.record.constants.block_size)
+        constants = self.record.constants
+        mapping = build_mapping(occupancy, constants.block_size, constants.vertex_order)
         if (mapping.rows, mapping.columns) != (layout.rows, layout.columns):
             raise SceneError(
                 f"group at frame {group.first_frame}: the occupancy maps to an atlas of "

@@ -21,6 +21,7 @@ from hwcodec.records import (
 from hwcodec.types import LARGEST_RATE_TERM
 from render.errors import SceneError
 from render.geometry import Aabb
+from render.mapping import VertexOrder, vertex_order_from_json
 from render.occupancy import VoxelGrid
 from render.shading import ShadingShape
 
@@ -45,12 +46,14 @@ class FieldConstants:
         step: sample spacing in voxels.
         empty_density: density before activation at vertices without a texel.
         background: color behind the scene, sRGB in [0, 1].
+        vertex_order: the curve along which the mapping table lays vertices out.
     """
 
     block_size: int
     step: float
     empty_density: float
     background: tuple[float, float, float]
+    vertex_order: VertexOrder = VertexOrder.MORTON
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,11 +192,13 @@ def field_to_json(
     grid: VoxelGrid, constants: FieldConstants, shading: ShadingShape, frame_rate: Fraction
 ) -> dict[str, Any]:
     """The part of a record that any scene on a voxel grid has, in the order it is written."""
+    order = constants.vertex_order  # Morton's goes without saying.
     return {
         "aabb": [list(grid.aabb.minimum), list(grid.aabb.maximum)],
         "voxel_size": grid.voxel_size,
         "grid": list(grid.shape),
         "block_size": constants.block_size,
+        **({} if order is VertexOrder.MORTON else {"vertex_order": order.value}),
         "step": constants.step,
         "empty_density": constants.empty_density,
         "background": list(constants.background),
@@ -243,6 +248,7 @@ def constants_from_json(record: Mapping[str, Any]) -> FieldConstants:
         finite_number("step", record["step"], SHORTEST_STEP, LONGEST_STEP),
         finite_number("empty_density", record["empty_density"]),
         _triple("background", record["background"], 0, 1),
+        vertex_order_from_json(record),
     )
 
 

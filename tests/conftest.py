@@ -127,7 +127,7 @@ def bake_by_hand(folder: Path, side: int, feature_count: int) -> "BakedSequence"
     from bake.artifacts import ArtifactStore
     from bake.capture import CaptureOptions, open_capture
     from bake.sequence import BakedSequence, FieldSettings, Rig, Span, save_sequence
-    from render.mapping import build_mapping
+    from render.mapping import VertexOrder, build_mapping
     from render.occupancy import OccupancyGrid, cover
     from render.occupancy_codec import encode_occupancy
     from render.shading import ShadingMlp, ShadingShape, weights_to_bytes
@@ -155,7 +155,7 @@ def bake_by_hand(folder: Path, side: int, feature_count: int) -> "BakedSequence"
         atlas_files=tuple(atlases),
         shading=shading,
         network_file="shading/network-key.bin",
-        settings=FieldSettings(8, 0.5, 8.0, 4.0, (1.0, 1.0, 1.0)),
+        settings=FieldSettings(8, 0.5, 8.0, 4.0, (1.0, 1.0, 1.0), VertexOrder.HILBERT),
         rig=Rig(capture.cameras, capture.split.train, capture.split.test),
         frame_rate=Fraction(30),
         provenance={

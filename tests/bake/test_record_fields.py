@@ -24,6 +24,7 @@ from bake.sequence_record import (
     read_spans,
 )
 from render.cameras import Lens, look_at
+from render.mapping import VertexOrder
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -86,6 +87,13 @@ def test_settings_in_range_come_back_exactly(step, color) -> None:
 def test_a_setting_out_of_range_is_named(key, value) -> None:
     with pytest.raises(ValueError, match=key):
         read_settings({**SETTINGS, key: value})
+
+
+def test_settings_of_a_bake_without_a_choice_of_order_are_in_morton_order() -> None:
+    assert read_settings(SETTINGS).vertex_order is VertexOrder.MORTON
+    assert read_settings(SETTINGS | {"vertex_order": "hilbert"}).vertex_order is VertexOrder.HILBERT
+    with pytest.raises(ValueError, match="'snake', expected one of morton, hilbert"):
+        read_settings(SETTINGS | {"vertex_order": "snake"})
 
 
 def test_an_unknown_setting_is_refused_where_an_unknown_key_of_the_grid_is_not() -> None:

@@ -10,7 +10,15 @@ from torch import Tensor
 
 from render.errors import SceneError
 from render.geometry import Aabb
-from render.mapping import BLOCK_SIZES, UNMAPPED, MappingTable, block_order, build_mapping
+from render.mapping import (
+    BLOCK_SIZES,
+    UNMAPPED,
+    MappingTable,
+    VertexOrder,
+    block_order,
+    build_mapping,
+    vertex_order_from_json,
+)
 from render.occupancy import OccupancyGrid, VoxelGrid, morton3
 
 
@@ -42,9 +50,9 @@ def numbered(mapping: MappingTable) -> Tensor:
     return torch.stack([index, -index], 1)
 
 
-@given(occupancy=occupancies(), block_size=block_sizes)
-def test_occupied_vertices_and_texels_correspond_one_to_one(occupancy, block_size) -> None:
-    mapping = build_mapping(occupancy, block_size)
+@given(occupancy=occupancies(), block_size=block_sizes, order=st.sampled_from(VertexOrder))
+def test_occupied_vertices_and_texels_correspond_one_to_one(occupancy, block_size, order) -> None:
+    mapping = build_mapping(occupancy, block_size, order)
     table = mapping.texel_of_vertex
     assert table.dtype == mapping.texels.dtype == mapping.vertices.dtype == np.int32
     assert np.array_equal(table != UNMAPPED, occupancy.vertices)
@@ -59,6 +67,26 @@ def test_occupied_vertices_and_texels_correspond_one_to_one(occupancy, block_siz
 def test_vertices_are_listed_in_morton_order(occupancy, block_size) -> None:
     codes = morton3(build_mapping(occupancy, block_size).vertices)
     assert (np.diff(codes) > 0).all()
+
+
+def test_along_the_hilbert_curve_a_full_cube_never_jumps() -> None:
+    mapping = build_mapping(full(16, 16, 16), 8, VertexOrder.HILBERT)
+    assert (np.abs(np.diff(mapping.vertices, axis=0)).sum(1) == 1).all()
+
+
+def test_the_hilbert_curve_runs_through_the_cube_that_holds_the_grid() -> None:
+    small, long = (build_mapping(full(*s), 8, VertexOrder.HILBERT) for s in ((4, 4, 4), (4, 4, 9)))
+    within = [vertex for vertex in long.vertices.tolist() if vertex[2] < 4]
+    assert within != small.vertices.tolist()
+    assert sorted(within) == sorted(small.vertices.tolist())
+
+
+def test_a_record_without_an_order_is_of_morton_and_unknown_orders_are_refused() -> None:
+    assert vertex_order_from_json({}) is VertexOrder.MORTON
+    assert vertex_order_from_json({"vertex_order": "hilbert"}) is VertexOrder.HILBERT
+    for wrong in ("peano", "", 3, None):
+        with pytest.raises(ValueError, match="vertex_order"):
+            vertex_order_from_json({"vertex_order": wrong})
 
 
 @given(occupancy=occupancies(), block_size=block_sizes)

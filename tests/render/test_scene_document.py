@@ -4,6 +4,7 @@ import json
 import math
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,40 @@ def morton(vertex: tuple[int, ...]) -> int:
     )
 
 
-def texel_places(occupied: NDArray[np.bool_], side: int, columns: int) -> dict[Any, Any]:
+def hilbert(levels: int, place: tuple[int, int] = (0, 0)) -> Iterator[tuple[int, ...]]:
+    """Vertices of a cube along the curve, as the document walks it; ``place`` is its state."""
+    if not levels:
+        yield 0, 0, 0
+        return
+    (entry, direction), half = place, 1 << (levels - 1)
+
+    def rot(bits: int, count: int) -> int:
+        return (bits << count % 3 | bits >> (3 - count % 3)) & 7
+
+    for w, (e, d) in enumerate(
+        zip((0, 0, 0, 3, 3, 6, 6, 5), (0, 1, 1, 2, 2, 1, 1, 0), strict=True)
+    ):
+        octant = rot(w ^ w >> 1, direction + 1) ^ entry
+        inside = entry ^ rot(e, direction + 1), (direction + d + 1) % 3
+        for x, y, z in hilbert(levels - 1, inside):
+            yield x + (octant >> 2) * half, y + (octant >> 1 & 1) * half, z + (octant & 1) * half
+
+
+def in_order(occupied: NDArray[np.bool_], order: str) -> list[tuple[int, ...]]:
+    """The occupied vertices along the curve of that name."""
+    if order == "morton":
+        return sorted(map(tuple, np.argwhere(occupied).tolist()), key=morton)
+    kept = {tuple(vertex) for vertex in np.argwhere(occupied).tolist()}
+    levels = (max(occupied.shape) - 1).bit_length()
+    return [vertex for vertex in hilbert(levels) if vertex in kept]
+
+
+def texel_places(
+    occupied: NDArray[np.bool_], order: str, side: int, columns: int
+) -> dict[Any, Any]:
     """Row and column in the atlas of every occupied vertex."""
     places = {}
-    for i, vertex in enumerate(sorted(map(tuple, np.argwhere(occupied).tolist()), key=morton)):
+    for i, vertex in enumerate(in_order(occupied, order)):
         block, r = divmod(i, side * side)
         row = sum((r >> (2 * k) & 1) << k for k in range(5))
         column = sum((r >> (2 * k + 1) & 1) << k for k in range(5))
@@ -108,7 +139,8 @@ class PlainPlayer:
         )
         pictures = list(decode(self.package.bitstream(group["stream"])))
         luma = pictures[frame - group["first_frame"]].luma.numpy().astype(np.float64)
-        places = texel_places(occupied, self.scene["block_size"], group["layout"]["columns"])
+        order, side = self.scene["vertex_order"], self.scene["block_size"]
+        places = texel_places(occupied, order, side, group["layout"]["columns"])
         values = np.zeros((*occupied.shape, group["layout"]["channels"]))
         values[..., 0] = self.scene["empty_density"]
         for channel in range(values.shape[-1]):

@@ -26,10 +26,11 @@ let worker = null;
  * @throws {PlayerError} if the occupancy is damaged
  */
 export async function buildGroup(pkg, groupIndex, fetched, { signal } = {}) {
-  const { grid, block_size: blockSize, groups } = pkg.record;
+  const { grid, block_size: blockSize, vertex_order: vertexOrder, groups } = pkg.record;
   const { rows, columns } = groups[groupIndex].layout;
   const { occupancyBytes } = fetched;
-  const request = { occupancyBytes, grid, blockSize, layout: { rows, columns } };
+  const order = { blockSize, vertexOrder };
+  const request = { occupancyBytes, grid, order, layout: { rows, columns } };
   worker ??= startWorker();
   const running = await worker;
   checkAborted(signal);

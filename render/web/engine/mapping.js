@@ -3,7 +3,7 @@
  */
 
 import { PlayerError } from "./errors.js";
-import { MARGIN } from "./occupancy.js";
+import { forEachVertex } from "./vertex_orders.js";
 
 /** A vertex without a texel. No texel has this position, as no atlas has 65536 rows. */
 export const EMPTY_TEXEL = 0xffffffff;
@@ -21,12 +21,12 @@ export const EMPTY_TEXEL = 0xffffffff;
  * The mapping table of a group.
  *
  * @param {import("./occupancy.js").Occupancy} occupancy
- * @param {number} blockSize texels along one side of a block
+ * @param {import("./vertex_orders.js").AtlasOrder} order
  * @param {{rows: number, columns: number}} layout what the atlas must be
  * @returns {Mapping}
  * @throws {PlayerError} if the occupancy does not map to such an atlas
  */
-export function buildMapping(occupancy, blockSize, layout) {
+export function buildMapping(occupancy, { blockSize, vertexOrder }, layout) {
   const count = countBits(occupancy.bits);
   if (!count) {
     throw damaged("no vertex is occupied, expected at least one");
@@ -43,12 +43,12 @@ export function buildMapping(occupancy, blockSize, layout) {
       + `${layout.rows}x${layout.columns} as in the layout`);
   }
   const positions = new Uint32Array(occupancy.bits.length).fill(EMPTY_TEXEL);
-  const order = blockOrder(blockSize);
+  const places = blockOrder(blockSize);
   const area = blockSize ** 2;
   let rank = 0;
-  forEachInMortonOrder(occupancy, (at) => {
+  forEachVertex(occupancy, vertexOrder, (at) => {
     const block = Math.floor(rank / area);
-    const place = order[rank % area];
+    const place = places[rank % area];
     const row = Math.floor(block / blockColumns) * blockSize + (place >>> 16);
     const column = (block % blockColumns) * blockSize + (place & 0xffff);
     positions[at] = ((row << 16) | column) >>> 0;
@@ -72,39 +72,6 @@ export function blockOrder(blockSize) {
     }
     return (row << 16) | column;
   });
-}
-
-/**
- * Visits the occupied vertices by rising 3D Morton code (z bit least significant, then y, then x):
- * a walk down an octree whose children come in that order needs no sorting.
- *
- * @param {import("./occupancy.js").Occupancy} occupancy
- * @param {(at: number) => void} visit gets the vertex's place in the padded box
- */
-function forEachInMortonOrder({ first, extent, padded, bits }, visit) {
-  const [lowX, lowY, lowZ] = first;
-  const [highX, highY, highZ] = first.map((low, axis) => low + extent[axis]);
-  const [strideX, strideY] = [padded[1] * padded[2], padded[2]];
-  const base = (MARGIN - lowX) * strideX + (MARGIN - lowY) * strideY + MARGIN - lowZ;
-
-  /** @param {number} x @param {number} y @param {number} z @param {number} size */
-  function walk(x, y, z, size) {
-    if (x >= highX || y >= highY || z >= highZ) return;
-    if (x + size <= lowX || y + size <= lowY || z + size <= lowZ) return;
-    if (size === 1) {
-      const at = base + x * strideX + y * strideY + z;
-      if (bits[at]) visit(at);
-      return;
-    }
-    const half = size >>> 1;
-    for (let child = 0; child < 8; child++) {
-      walk(x + (child >>> 2) * half, y + ((child >>> 1) & 1) * half, z + (child & 1) * half, half);
-    }
-  }
-
-  let size = 1;
-  while (size < Math.max(highX, highY, highZ)) size *= 2;
-  walk(0, 0, 0, size);
 }
 
 /** @param {Uint8Array} bits */

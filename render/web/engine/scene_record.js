@@ -11,6 +11,7 @@ import {
   LARGEST, LARGEST_COUNT, anyText, finiteNumber, namedValues, positiveNumber, reading, several,
   triple, wholeNumber,
 } from "./values.js";
+import { VERTEX_ORDERS } from "./vertex_orders.js";
 
 const SCENE_VERSION = 1;
 const KEYS = "version aabb voxel_size grid block_size step empty_density background shading "
@@ -43,6 +44,7 @@ const MAX_VERTICES = 2 ** 28;
  * @property {number} voxel_size
  * @property {[number, number, number]} grid
  * @property {number} block_size
+ * @property {string} vertex_order one of `VERTEX_ORDERS`
  * @property {number} step
  * @property {number} empty_density
  * @property {number[]} background
@@ -83,6 +85,7 @@ function readFields(scene) {
     voxel_size: positiveNumber("voxel_size", scene.voxel_size),
     grid: readGrid(scene.grid),
     block_size: readBlockSize(scene.block_size),
+    vertex_order: readVertexOrder(scene.vertex_order ?? "morton"),
     step: finiteNumber("step", scene.step, 1e-3, 1e3),
     empty_density: finiteNumber("empty_density", scene.empty_density),
     background: triple("background", scene.background, 0, 1),
@@ -121,6 +124,15 @@ function readBlockSize(value) {
     throw new RangeError(`block_size is ${size}, expected one of ${BLOCK_SIZES.join(", ")}`);
   }
   return size;
+}
+
+/** @param {unknown} value */
+function readVertexOrder(value) {
+  const order = anyText("vertex_order", value);
+  if (!VERTEX_ORDERS.includes(order)) {
+    throw new RangeError(`vertex_order is "${order}", expected one of ${VERTEX_ORDERS.join(", ")}`);
+  }
+  return order;
 }
 
 /** @param {unknown} value */

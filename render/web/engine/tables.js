@@ -8,7 +8,7 @@ import { decodeOccupancy } from "./occupancy.js";
  * @typedef {object} TableRequest what the tables are built from; plain data
  * @property {Uint8Array} occupancyBytes the blob
  * @property {number[]} grid vertices along x, y, z
- * @property {number} blockSize
+ * @property {import("./vertex_orders.js").AtlasOrder} order
  * @property {{rows: number, columns: number}} layout of the atlas
  *
  * @typedef {object} GroupTables plain data, ready for textures
@@ -28,10 +28,10 @@ import { decodeOccupancy } from "./occupancy.js";
  * @returns {GroupTables}
  * @throws {import("./errors.js").PlayerError} if the occupancy is damaged
  */
-export function buildTables({ occupancyBytes, grid, blockSize, layout }) {
+export function buildTables({ occupancyBytes, grid, order, layout }) {
   const started = performance.now();
   const occupancy = decodeOccupancy(occupancyBytes, grid);
-  const mapping = buildMapping(occupancy, blockSize, layout);
+  const mapping = buildMapping(occupancy, order, layout);
   const { cells, cellShape, corners } = buildGeometry(occupancy, mapping);
   return {
     cells, cellShape, corners,

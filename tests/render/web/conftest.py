@@ -114,7 +114,7 @@ def scene_packages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Pat
 def _bake_by_hand(store: Any) -> Any:  # noqa: ANN401 -- bake is imported by fixtures alone
     from bake.capture import CaptureOptions, open_capture
     from bake.sequence import BakedSequence, FieldSettings, Rig, Span, save_sequence
-    from render.mapping import build_mapping
+    from render.mapping import VertexOrder, build_mapping
     from render.occupancy import OccupancyGrid, cover
     from render.occupancy_codec import encode_occupancy
     from render.shading import ShadingMlp, ShadingShape, weights_to_bytes
@@ -142,7 +142,7 @@ def _bake_by_hand(store: Any) -> Any:  # noqa: ANN401 -- bake is imported by fix
         atlas_files=tuple(atlases),
         shading=shading,
         network_file="shading/network-key.bin",
-        settings=FieldSettings(8, 0.5, 8.0, 4.0, (0.9, 0.92, 0.95)),
+        settings=FieldSettings(8, 0.5, 8.0, 4.0, (0.9, 0.92, 0.95), VertexOrder.HILBERT),
         rig=Rig(capture.cameras, capture.split.train, capture.split.test),
         frame_rate=Fraction(30),
         provenance={

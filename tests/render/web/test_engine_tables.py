@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from render.field import MAX_JUMP, build_geometry
 from render.geometry import Aabb
-from render.mapping import BLOCK_SIZES, UNMAPPED, build_mapping
+from render.mapping import BLOCK_SIZES, UNMAPPED, VertexOrder, build_mapping
 from render.occupancy import OccupancyGrid, VoxelGrid
 from render.occupancy_codec import HEADER, decode_occupancy, encode_occupancy
 from tests.render.web.page_calls import EngineError
@@ -14,7 +14,8 @@ from tests.render.web.page_calls import EngineError
 TABLES = """
   const { buildTables } = await engine("tables");
   const tables = buildTables({
-    occupancyBytes: given.data, grid: given.shape, blockSize: given.block, layout: given.layout});
+    occupancyBytes: given.data, grid: given.shape, layout: given.layout,
+    order: {blockSize: given.block, vertexOrder: given.order ?? "morton"}});
   return {cells: tables.cells, corners: tables.corners, shape: tables.cellShape.join(),
     count: tables.vertexCount}"""
 BITS = """
@@ -80,9 +81,11 @@ def test_random_grids_decode_to_the_same_bits(run) -> None:
         assert np.array_equal(found.reshape(shape), vertices)
 
 
-def expected_tables(vertices: NDArray[np.bool_], block: int) -> tuple:
+def expected_tables(
+    vertices: NDArray[np.bool_], block: int, order: VertexOrder = VertexOrder.MORTON
+) -> tuple:
     grid = VoxelGrid(Aabb((0, 0, 0), (1, 1, 1)), 1.0, vertices.shape)
-    mapping = build_mapping(OccupancyGrid(grid, vertices), block)
+    mapping = build_mapping(OccupancyGrid(grid, vertices), block, order)
     geometry = build_geometry(grid, mapping)
     texels = geometry.corners.astype(np.int64)
     area = block**2
@@ -94,12 +97,13 @@ def expected_tables(vertices: NDArray[np.bool_], block: int) -> tuple:
     return mapping, geometry.cells, corners
 
 
+@pytest.mark.parametrize("order", VertexOrder)
 @pytest.mark.parametrize("block", BLOCK_SIZES)
-def test_cells_and_corners_equal_those_of_python(run, vertices, block) -> None:
-    mapping, cells, corners = expected_tables(vertices, block)
+def test_cells_and_corners_equal_those_of_python(run, vertices, block, order) -> None:
+    mapping, cells, corners = expected_tables(vertices, block, order)
     layout = {"rows": mapping.rows, "columns": mapping.columns}
-    data = encode_occupancy(vertices)
-    found = run(TABLES, data=data, shape=vertices.shape, block=block, layout=layout)
+    request = {"data": encode_occupancy(vertices), "shape": vertices.shape, "layout": layout}
+    found = run(TABLES, block=block, order=order.value, **request)
     assert found["shape"] == ",".join(str(n - 1) for n in vertices.shape)
     assert found["count"] == np.count_nonzero(mapping.texel_of_vertex != UNMAPPED)
     assert np.array_equal(found["cells"], cells.ravel())
