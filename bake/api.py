@@ -24,17 +24,21 @@ def bake_capture(
         BakeError: if settings, capture or disk do not allow it; the message says what to change.
     """
     # Hydra is loaded here, so that importing this package stays cheap.
-    from bake.config import load_command
+    from bake.config import fit_bit_rate, load_command
 
-    command = load_command([f"capture.path={path}", *settings])
-    config, device = command.config, choose_device(command.device)
-    return bake(open_capture(config.capture), config, Path(out), progress or LineProgress(), device)
+    words = [f"capture.path={path}", *settings]
+    command = load_command(words)
+    capture, device = open_capture(command.capture), choose_device(command.device)
+    config = fit_bit_rate(command, words, capture).config
+    return bake(capture, config, Path(out), progress or LineProgress(), device)
 
 
 def encode_scene(
-    sequence: BakedSequence, out: str | Path, encoder: str = "libx265", qp: int = 24
+    sequence: BakedSequence, out: str | Path, encoder: str = "libx265", qp: int | None = None
 ) -> EncoderChoice:
     """Encode a bake into the package ``out`` (a folder, or one file ending in ``.vrf``).
+
+    Without ``qp`` at the rate that it was baked for.
 
     A hardware encoder without hardware falls back to software of the same standard; the returned
     choice says what ran and why. `bake.export.export` has every option.
@@ -42,4 +46,5 @@ def encode_scene(
     Raises:
         HwcodecError: if encoder and QP do not go together or the package cannot be written.
     """
-    return export(sequence, out, ExportOptions(encoder=encoder, rate=ConstantQp(qp)))
+    rate = None if qp is None else ConstantQp(qp)
+    return export(sequence, out, ExportOptions(encoder=encoder, rate=rate))

@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bake.capture import open_capture
-from bake.config import BakeCommand, ConfigError, describe, load_command, preset_names
+from bake.config import (
+    BakeCommand,
+    ConfigError,
+    describe,
+    fit_bit_rate,
+    load_command,
+    preset_names,
+    rate_names,
+)
+from bake.encode_config import bits_per_second
 from bake.errors import BakeError, CapacityError, CaptureError, FolderError
-from bake.export import EXPORT_PROFILES, ExportOptions, export
+from bake.export import ExportOptions, export
 from bake.pipeline import bake
+from bake.profiles import EXPORT_PROFILES
 from bake.progress import LineProgress
 from bake.scene_folder import check_out_folder
 from bake.sequence import open_sequence
@@ -27,9 +37,6 @@ from hwcodec import (
 from render.console import UsageError, run, say, warn
 from render.devices import choose_device
 
-# What codecs count in.
-_MOST_BITS_PER_SECOND = (1 << 31) - 1
-
 _BAKE_HELP = """usage: bake-sequence [KEY=VALUE ...]
 
 Bakes a multi-view capture into a scene folder. Run the same command again to resume a stopped
@@ -37,9 +44,12 @@ bake; finished stages are taken over.
 
   bake-sequence                                                 the built-in capture
   bake-sequence capture.path=DIR out=SCENE capture.scale=0.5 capture.frames=0:10
+  bake-sequence capture.path=DIR out=SCENE rate=low
+  bake-sequence capture.path=DIR out=SCENE rate=2M
   bake-sequence capture.path=DIR out=SCENE preset=paper seed=1
 
 presets: {presets}
+rates:   {rates}, or bits per second, as in rate=800k
 
 keys and their values before presets:
 {keys}"""
@@ -50,7 +60,8 @@ def bake_sequence(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if {"-h", "--help"} & set(words):
         keys = "".join(f"  {line}\n" for line in describe(BakeCommand()).splitlines())
-        say(_BAKE_HELP.format(presets=", ".join(preset_names()), keys=keys))
+        presets, rates = ", ".join(preset_names()), ", ".join(rate_names())
+        say(_BAKE_HELP.format(presets=presets, rates=rates, keys=keys))
         return 0
     return run(
         lambda: _bake(words),
@@ -72,6 +83,7 @@ def _bake(words: Sequence[str]) -> None:
     out = Path(command.out)
     check_out_folder(out)
     capture = open_capture(command.capture)
+    command = fit_bit_rate(command, words, capture)
     sys.stderr.write(
         f"{capture.name}: {capture.frame_count} frames, {len(capture.split.train)} training and "
         f"{len(capture.split.test)} held-out views of "
@@ -121,23 +133,13 @@ def _report_choice(choice: EncoderChoice) -> None:
         warn(f"{choice.requested} does not run here, {choice.encoder} did it: {choice.reason}")
 
 
-def _rate(arguments: argparse.Namespace) -> RateControl:
-    """The one rate that was asked for; without any, QP 24."""
+def _rate(arguments: argparse.Namespace) -> RateControl | None:
+    """The one rate that was asked for; None without any, which is the bake's own."""
     if arguments.crf is not None:
         return ConstantQuality(arguments.crf)
     if arguments.bitrate is not None:
         return TargetBitrate(arguments.bitrate)
-    return ConstantQp(24 if arguments.qp is None else arguments.qp)
-
-
-def _bits_per_second(text: str) -> int:
-    """``800k``, ``2M`` or a plain number."""
-    units = {"k": 1_000, "m": 1_000_000}
-    scale = units.get(text[-1:].lower(), 1)
-    number = float(text[:-1] if scale > 1 else text) * scale
-    if not 1 <= number <= _MOST_BITS_PER_SECOND:
-        raise ValueError(text)
-    return round(number)
+    return None if arguments.qp is None else ConstantQp(arguments.qp)
 
 
 def _encode_parser() -> argparse.ArgumentParser:
@@ -152,9 +154,11 @@ def _encode_parser() -> argparse.ArgumentParser:
         "--codec", default="libx265", choices=encoder_names(), help="encoder (default %(default)s)"
     )
     rate = parser.add_mutually_exclusive_group()
-    rate.add_argument("--qp", type=int, help="constant quantization parameter (default 24)")
+    rate.add_argument(
+        "--qp", type=int, help="constant quantization parameter (default: the bake's own)"
+    )
     rate.add_argument("--crf", type=float, help="constant rate factor")
-    rate.add_argument("--bitrate", type=_bits_per_second, help="bits per second, as in 800k or 2M")
+    rate.add_argument("--bitrate", type=bits_per_second, help="bits per second, as in 800k or 2M")
     parser.add_argument(
         "--profile", choices=sorted(EXPORT_PROFILES), help="default: web8 for H.264, else hq10"
     )

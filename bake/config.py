@@ -1,11 +1,13 @@
 """The bake's configuration: Hydra composes it, a frozen dataclass comes out.
 
-A preset is a YAML file under ``configs/preset``; command-line overrides follow Hydra's grammar.
+A preset is a YAML file under ``configs/preset``, a rate one under ``configs/rate`` or a bit rate;
+command-line overrides follow Hydra's grammar.
 """
 
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -14,6 +16,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from bake.capture import Capture
+from bake.encode_config import bits_per_second
 from bake.errors import BakeError
 from bake.pipeline import BakeConfig
 
@@ -21,6 +25,12 @@ CONFIG_FOLDER = Path(__file__).resolve().parents[1] / "configs"
 
 # Values of these keys are taken literally, whatever characters they contain.
 _LITERAL_KEYS = frozenset({"capture.path", "capture.frames", "out"})
+
+# What a bit rate is composed with until the capture tells which of the rates it is closest to.
+_USUAL_RATE = "medium"
+# Bits that packages of these rates spend per pixel of one captured view and frame, measured on two
+# captures of a moving person at 200 and 256 pixels.
+_BITS_PER_PIXEL = {"low": 0.25, "medium": 0.6, "high": 1.5}
 
 
 class ConfigError(BakeError, ValueError):
@@ -56,11 +66,13 @@ class BakeCommand(BakeConfig):
 def load_command(overrides: Sequence[str] = ()) -> BakeCommand:
     """Compose presets and overrides such as ``preset=paper`` or ``capture.scale=0.5``.
 
+    ``rate=2M`` stands for the usual rate with ``encode.bits_per_second=2000000``.
+
     Raises:
         ConfigError: if an override is malformed, unknown or out of range.
     """
     ConfigStore.instance().store(name="bake_schema", node=_writable_schema(BakeCommand))
-    literal = [_quote(override) for override in overrides]
+    literal = [_quote(word) for override in overrides for word in _spelled_out(override)]
     try:
         with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
             composed = compose("bake", overrides=literal)
@@ -77,6 +89,25 @@ def load_command(overrides: Sequence[str] = ()) -> BakeCommand:
     if not isinstance(command, BakeCommand):
         raise AssertionError("the schema composes to BakeCommand")
     return command
+
+
+def fit_bit_rate(command: BakeCommand, overrides: Sequence[str], capture: Capture) -> BakeCommand:
+    """For ``rate=2M`` and the like: the settings of the named rate that suits this capture best.
+
+    ``command`` is what `load_command` made of ``overrides``; other rates stay as they are.
+
+    Raises:
+        ConfigError: as `load_command` does.
+    """
+    target = command.encode.bits_per_second
+    if not any(len(_spelled_out(word)) > 1 for word in overrides):
+        return command
+    camera = capture.cameras[capture.split.train[0]]
+    per_pixel = target / float(capture.frame_rate) / (camera.width * camera.height)
+    distance = {name: abs(math.log(per_pixel / usual)) for name, usual in _BITS_PER_PIXEL.items()}
+    rate = min(distance, key=distance.__getitem__)
+    others = [word for word in overrides if not word.startswith("rate=")]
+    return load_command([f"rate={rate}", f"encode.bits_per_second={target}", *others])
 
 
 def load_config(overrides: Sequence[str] = ()) -> BakeConfig:
@@ -96,17 +127,29 @@ def with_experiment(config: BakeConfig, name: str) -> BakeConfig:
     Raises:
         ConfigError: if there is no such experiment, or it sets what cannot be.
     """
-    if name not in experiment_names():
-        raise ConfigError(
-            f"experiment is {name!r}, expected one of {', '.join(experiment_names())}"
-        )
-    folder = str(CONFIG_FOLDER / "experiment")
+    return _with_changes(config, ("experiment", name), experiment_names())
+
+
+def with_rate(config: BakeConfig, name: str) -> BakeConfig:
+    """The settings with those of ``configs/rate/NAME.yaml`` on top, its resolution included.
+
+    Raises:
+        ConfigError: if there is no such rate.
+    """
+    return replace(_with_changes(config, ("rate", name), rate_names()), resolution=0)
+
+
+def _with_changes(config: BakeConfig, which: tuple[str, str], known: Sequence[str]) -> BakeConfig:
+    """The settings with those of a file on top, which is one of a folder's known names."""
+    folder, name = which
+    if name not in known:
+        raise ConfigError(f"{folder} is {name!r}, expected one of {', '.join(known)}")
     try:
-        with initialize_config_dir(folder, version_base="1.3"):
+        with initialize_config_dir(str(CONFIG_FOLDER / folder), version_base="1.3"):
             changes = OmegaConf.to_container(compose(name))
         merged = OmegaConf.to_object(OmegaConf.merge(_writable_schema(config), changes))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise ConfigError(f"experiment {name!r} cannot be used: {error}") from error
+        raise ConfigError(f"{folder} {name!r} cannot be used: {error}") from error
     if not isinstance(merged, BakeConfig):
         raise AssertionError("the schema composes to BakeConfig")
     return merged
@@ -122,9 +165,31 @@ def describe(command: BakeCommand) -> str:
     return OmegaConf.to_yaml(OmegaConf.structured(command))
 
 
+def rate_names() -> tuple[str, ...]:
+    """The rates that have a name, from few bytes to many."""
+    found = {path.stem for path in (CONFIG_FOLDER / "rate").glob("*.yaml")}
+    return tuple(sorted(found, key=["low", "medium", "high"].index))
+
+
 def preset_names() -> tuple[str, ...]:
     """The presets that exist."""
     return tuple(sorted(path.stem for path in (CONFIG_FOLDER / "preset").glob("*.yaml")))
+
+
+def _spelled_out(override: str) -> tuple[str, ...]:
+    """A bit rate as what it stands for; anything else as it is."""
+    key, _, value = override.partition("=")
+    if key != "rate" or value in rate_names():
+        return (override,)
+    try:
+        target = bits_per_second(value)
+    except ValueError:
+        names = ", ".join(rate_names())
+        raise ConfigError(
+            f"rate is {value!r}, expected one of {names} or bits per second such as 800k or 2M; "
+            "see bake-sequence --help for the keys"
+        ) from None
+    return f"rate={_USUAL_RATE}", f"encode.bits_per_second={target}"
 
 
 def _quote(override: str) -> str:

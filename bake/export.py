@@ -4,19 +4,17 @@ texels -> atlas image -> codes -> luma plane -> picture -> bitstream -> package
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import torch
-
+import bake.limits as bounds
+from bake.encode_config import EncodeConfig
+from bake.profiles import Profile, default_profile, find_profile, make_quantizer
 from bake.progress import Progress, SilentProgress
+from bake.rate_search import PackageRate, QpRange, find_qp
 from bake.sequence import BakedSequence, Span
 from hwcodec import (
-    PROFILES,
-    YUV420P8,
-    YUV420P10,
     Codec,
-    CodeRange,
     ConstantQp,
     ConstantQuality,
     EncoderChoice,
@@ -27,16 +25,15 @@ from hwcodec import (
     Picture,
     PictureGeometry,
     PictureMarks,
-    PixelFormat,
     PlaneLayout,
-    Quantizer,
     RateControl,
     StreamContent,
     TargetBitrate,
     Tuning,
-    UnsupportedConfig,
     choose_encoder,
+    content_size,
     encode,
+    encoder_qps,
     write_package,
 )
 from render.mapping import MappingTable
@@ -44,34 +41,9 @@ from render.rig import encode_rig
 from render.scene import NETWORK_BLOB, RIG_BLOB
 from render.scene_record import CaptureRecord, FieldConstants, Group, SceneRecord
 
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A named kind of package: the codes it uses and the pixel format that carries them.
-
-    ``has_marks`` says whether pictures carry calibration codes and their frame's number, for
-    players that get them only as colors. ``density_spread`` widens the density's range beyond what
-    its values use: its codes get coarser, so an encoder that treats all codes alike spends fewer
-    bytes on density than on features.
-    """
-
-    codes: CodeRange
-    format: PixelFormat
-    is_lossless: bool = False
-    has_marks: bool = False
-    density_spread: float = 1.0
-
-
-# Measured on two bakes, libx264, against a spread of 1 at equal PSNR: 1.5 saves 6 to 17 % of the
-# bytes on one and up to 7 % on the other, 2 saves less; spreading the features costs bytes.
-_DENSITY_SPREAD = 1.5
-
-EXPORT_PROFILES: Mapping[str, Profile] = {
-    "web8": Profile(PROFILES["web8"], YUV420P8, has_marks=True, density_spread=_DENSITY_SPREAD),
-    "hq10": Profile(PROFILES["hq10"], YUV420P10, density_spread=_DENSITY_SPREAD),
-    "lossless": Profile(PROFILES["hq10"], YUV420P10, is_lossless=True),
-}
-"""``web8`` plays everywhere, ``hq10`` has four times finer codes, ``lossless`` keeps them."""
+# Measured on bakes of two captures, libx265, against its own default: 3 to 8 % fewer bytes at equal
+# PSNR for two to four times the encoding, which is a few seconds.
+_CAREFUL: Mapping[str, str] = {"libx264": "slower", "libx265": "slower"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +53,17 @@ class ExportOptions:
     Attributes:
         encoder: libx264, libx265, libsvtav1, h264_nvenc, hevc_nvenc, av1_nvenc or raw.
         profile: a key of ``EXPORT_PROFILES``, or None for the encoder's best.
-        rate: constant QP, quality or bit rate; ignored by lossless profiles.
+        rate: constant QP, quality, bit rate of the encoder's own control or of the whole package;
+            None: the rate that the bake was made for. Lossless profiles ignore it.
         gop: prediction structure; its length is always one group.
-        tuning: preset and threads.
+        tuning: preset and threads; software encoders of H.264 and HEVC take the preset ``slower``
+            where none is named, since a bake is encoded once and fetched often.
         allow_fallback: whether software may stand in for missing hardware.
     """
 
     encoder: str = "libx265"
     profile: str | None = None
-    rate: RateControl = field(default_factory=lambda: ConstantQp(24))
+    rate: RateControl | PackageRate | None = None
     gop: GopStructure = field(default_factory=GopStructure)
     tuning: Tuning = field(default_factory=Tuning)
     allow_fallback: bool = True
@@ -115,6 +89,29 @@ def export(
     profile_name = options.profile or default_profile(options.encoder)
     profile = find_profile(profile_name)
     choice = choose_encoder(options.encoder, profile.format, allow_fallback=options.allow_fallback)
+    rate = _own_rate(sequence, choice) if options.rate is None else options.rate
+    job = _Job(sequence, (profile_name, profile), choice, options)
+    if isinstance(rate, PackageRate):
+        content = _content_within(job, rate, report)
+    else:
+        content = _content(job, rate, report)
+    write_package(out, content, overwrite=overwrite)
+    return choice
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is encoded, as which profile (its name and itself), by whom and how."""
+
+    sequence: BakedSequence
+    profile: tuple[str, Profile]
+    choice: EncoderChoice
+    options: ExportOptions
+
+
+def _content(job: _Job, rate: RateControl, report: Progress) -> PackageContent:
+    """The package at one rate."""
+    sequence, (profile_name, profile) = job.sequence, job.profile
     report.start("encode", len(sequence.groups))
     streams: list[StreamContent] = []
     groups: list[Group] = []
@@ -123,44 +120,53 @@ def export(
         mapping = sequence.mapping(span)
         group = _plan_group(sequence, span, mapping, (index, profile))
         pictures = _pictures(sequence, group, mapping, profile)
-        bitstream = encode(pictures, _settings(sequence, group, (options, profile, choice)))
-        streams.append(StreamContent(f"group{index:04d}", bitstream, choice))
+        bitstream = encode(pictures, _settings(job, group, rate))
+        streams.append(StreamContent(f"group{index:04d}", bitstream, job.choice))
         blobs[group.occupancy] = sequence.occupancy_bytes(span)
         groups.append(group)
         report.advance(
             f"{bitstream.size_bytes / span.frame_count / 1024:.1f} KiB/frame of pictures"
         )
-    record = _scene_record(sequence, tuple(groups), (profile_name, _rate_text(options, profile)))
-    content = PackageContent(record.to_json(), blobs, streams)
-    write_package(out, content, overwrite=overwrite)
-    return choice
+    is_exact = _is_exact(profile, job.choice)
+    words = (profile_name, "lossless" if is_exact else _rate_text(rate))
+    record = _scene_record(sequence, tuple(groups), words)
+    return PackageContent(record.to_json(), blobs, streams)
 
 
-def default_profile(encoder: str) -> str:
-    """The profile with the finest codes that hardware decodes for the encoder's standard."""
-    return "web8" if encoder in {"libx264", "h264_nvenc"} else "hq10"
-
-
-def find_profile(name: str) -> Profile:
-    """The profile of that name.
+def _content_within(job: _Job, rate: PackageRate, report: Progress) -> PackageContent:
+    """The package of the best quality that the bit rate allows, by trying QPs.
 
     Raises:
-        UnsupportedConfig: if there is none.
+        UnsupportedConfig: if no QP is small enough.
     """
-    if name not in EXPORT_PROFILES:
-        raise UnsupportedConfig(
-            f"profile is {name!r}, expected one of {sorted(EXPORT_PROFILES)}; "
-            "web8 plays everywhere, hq10 has finer codes"
-        )
-    return EXPORT_PROFILES[name]
+    span = encoder_qps(job.choice.encoder)
+    if span is None or _is_exact(job.profile[1], job.choice):
+        return _content(job, Lossless(), report)
+    first = _own_qp(job.sequence, job.choice)
+    tried: dict[int, PackageContent] = {}
+
+    def size_at(qp: int) -> int:
+        tried[qp] = _content(job, ConstantQp(qp), report)
+        return content_size(tried[qp])
+
+    most = rate.bytes_of(job.sequence.frame_count, job.sequence.frame_rate)
+    return tried[find_qp(size_at, most, QpRange(*span, first))]
 
 
-def make_quantizer(sequence: BakedSequence, profile: Profile) -> Quantizer:
-    """One range per channel: the limits that training kept texel values within, or wider."""
-    settings = sequence.settings
-    features = [settings.feature_range] * sequence.shading.feature_count
-    limit = torch.tensor([settings.density_range * profile.density_spread, *features])
-    return Quantizer.of(-limit, limit, profile.codes)
+def _own_rate(sequence: BakedSequence, choice: EncoderChoice) -> RateControl | PackageRate:
+    """The rate that the bake was made for."""
+    own = EncodeConfig.of(sequence.provenance)
+    if own.bits_per_second:
+        return PackageRate(own.bits_per_second)
+    return ConstantQp(_own_qp(sequence, choice))
+
+
+def _own_qp(sequence: BakedSequence, choice: EncoderChoice) -> int:
+    """The bake's QP on the encoder's own scale."""
+    qp = EncodeConfig.of(sequence.provenance).qp
+    lowest, highest = encoder_qps(choice.encoder) or (0, bounds.MOST_QP)
+    # Scales of other standards are stretched: of AV1 by software 0 to 63, by hardware 0 to 255.
+    return min(max(round(qp * highest / bounds.MOST_QP), lowest), highest)
 
 
 def _plan_group(
@@ -193,29 +199,32 @@ def _pictures(
     return pictures
 
 
-def _settings(
-    sequence: BakedSequence, group: Group, how: tuple[ExportOptions, Profile, EncoderChoice]
-) -> EncoderSettings:
-    options, profile, choice = how
+def _settings(job: _Job, group: Group, rate: RateControl) -> EncoderSettings:
+    (_, profile), choice, options = job.profile, job.choice, job.options
     geometry = PictureGeometry(
-        profile.format, group.layout.width, group.layout.height, sequence.frame_rate
+        profile.format, group.layout.width, group.layout.height, job.sequence.frame_rate
     )
-    is_exact = profile.is_lossless or choice.codec is Codec.RAW
-    rate = Lossless() if is_exact else options.rate
-    return EncoderSettings(choice.encoder, geometry, rate, options.gop, options.tuning)
+    tuning = options.tuning
+    if tuning.preset is None and choice.encoder in _CAREFUL:
+        tuning = replace(tuning, preset=_CAREFUL[choice.encoder])
+    exact = Lossless() if _is_exact(profile, choice) else rate
+    return EncoderSettings(choice.encoder, geometry, exact, options.gop, tuning)
 
 
-def _rate_text(options: ExportOptions, profile: Profile) -> str:
+def _is_exact(profile: Profile, choice: EncoderChoice) -> bool:
+    """Whether pictures come back as they were, whatever the rate."""
+    return profile.is_lossless or choice.codec is Codec.RAW
+
+
+def _rate_text(rate: RateControl) -> str:
     """What decided the quality, in words."""
-    if profile.is_lossless or options.encoder == "raw":
-        return "lossless"
-    match options.rate:
+    match rate:
         case ConstantQp(qp=qp):
             return f"qp {qp}"
         case ConstantQuality(crf=crf):
             return f"crf {crf:g}"
-        case TargetBitrate(bits_per_second=rate):
-            return f"{rate} bit/s"
+        case TargetBitrate(bits_per_second=bits):
+            return f"{bits} bit/s"
     return "lossless"
 
 

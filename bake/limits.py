@@ -8,6 +8,10 @@ MOST_ITERATIONS = 1_000_000_000
 # Rays of one step, and voxels along an edge of a cubic box: more than fit into memory.
 MOST_RAYS = 1 << 24
 MOST_RESOLUTION = 2048
+# Below this a grid that follows the pictures would show nothing of the scene.
+LEAST_RESOLUTION = 16
+# Pixels that a voxel may span.
+SMALLEST_VOXEL, LARGEST_VOXEL = 0.1, 100.0
 # Texels and frames are numbered in 32 bits.
 MOST_TEXELS = (1 << 31) - 1
 # Every frame has a random stream of its own, numbered in 63 bits.
@@ -16,6 +20,9 @@ MOST_SEED = (1 << 43) - 1
 LARGEST_VALUE = 65504.0
 # A smaller range of values leaves next to nothing between two codes.
 SMALLEST_RANGE = 0.01
+# Scale of quantization parameters of H.264 and HEVC; bits per second are what codecs count in.
+MOST_QP = 51
+MOST_BITS_PER_SECOND = (1 << 31) - 1
 # The finest codes have 16 bits.
 MOST_LEVELS = 65535
 # Spacing of samples in voxels.

@@ -15,7 +15,8 @@ import bake.limits as bounds
 from bake.artifacts import ArtifactStore, damage_named, digest_arrays, make_key
 from bake.capture import Capture, CaptureOptions
 from bake.coarse import CoarseConfig, FrameViews, find_occupancy, read_training_views
-from bake.errors import CapacityError
+from bake.encode_config import EncodeConfig
+from bake.grid import choose_grid
 from bake.grouping import GroupingConfig, GroupPlan, plan_groups
 from bake.losses import LossConfig
 from bake.optimize import (
@@ -37,11 +38,10 @@ from bake.sequence import (
     Span,
     save_sequence,
 )
-from hwcodec.records import whole_number
+from hwcodec.records import finite_number, whole_number
 from render.devices import ON_CPU, DeviceChoice
-from render.errors import RenderError
 from render.mapping import MappingTable, VertexOrder
-from render.occupancy import OccupancyGrid, VoxelGrid, cover
+from render.occupancy import OccupancyGrid, VoxelGrid
 from render.occupancy_codec import decode_occupancy, encode_occupancy
 from render.shading import ShadingMlp, weights_from_bytes, weights_to_bytes
 
@@ -50,22 +50,32 @@ from render.shading import ShadingMlp, weights_from_bytes, weights_to_bytes
 class BakeConfig:
     """Everything that decides a bake's result, one dataclass per stage.
 
+    ``resolution`` is the cube root of the voxel count; for 0 the edge of a voxel spans
+    ``voxel_pixels`` pixels of the training views. ``encode`` is what `encode-atlas` does unless it
+    is told otherwise.
+
     Raises:
-        ValueError: if resolution or seed is out of range.
+        ValueError: if resolution, voxel size or seed is out of range.
     """
 
     capture: CaptureOptions = field(default_factory=CaptureOptions)
-    resolution: int = 128
+    resolution: int = 0
+    voxel_pixels: float = 1.4
     coarse: CoarseConfig = field(default_factory=CoarseConfig)
     grouping: GroupingConfig = field(default_factory=GroupingConfig)
     optimize: OptimizeConfig = field(default_factory=OptimizeConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     shading: ShadingConfig = field(default_factory=ShadingConfig)
+    encode: EncodeConfig = field(default_factory=EncodeConfig)
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check what no stage checks for itself."""
-        whole_number("resolution", self.resolution, 2, bounds.MOST_RESOLUTION)
+        if self.resolution != 0:
+            whole_number("resolution, if not 0,", self.resolution, 2, bounds.MOST_RESOLUTION)
+        finite_number(
+            "voxel_pixels", self.voxel_pixels, bounds.SMALLEST_VOXEL, bounds.LARGEST_VOXEL
+        )
         whole_number("seed", self.seed, 0, bounds.MOST_SEED)
 
 
@@ -94,7 +104,7 @@ class Bake:
     ) -> None:
         self._capture, self._config, self._device = capture, config, device
         self._store, self._progress = store, progress
-        self._grid: VoxelGrid = _cover(capture, config.resolution)
+        self._grid: VoxelGrid = choose_grid(capture, config.resolution, config.voxel_pixels)
         self._digests: dict[int, bytes] = {}
 
     def run(self) -> BakedSequence:
@@ -296,18 +306,6 @@ def bake(
         BakeError: as `Bake.run` does.
     """
     return Bake(capture, config, ArtifactStore(out), progress, device).run()
-
-
-def _cover(capture: Capture, resolution: int) -> VoxelGrid:
-    """The grid of the whole bake.
-
-    Raises:
-        CapacityError: if the capture's box is too long for its width.
-    """
-    try:
-        return cover(capture.aabb, resolution)
-    except RenderError as error:
-        raise CapacityError(f"the aabb of {capture.name!r} takes no grid: {error}") from error
 
 
 def _without_paths(config: dict[str, object]) -> dict[str, object]:

@@ -12,6 +12,7 @@ from hwcodec.container import (
     Package,
     PackageContent,
     StreamContent,
+    content_size,
     open_package,
     write_package,
 )
@@ -28,7 +29,7 @@ from hwcodec.headers import codec_string
 from hwcodec.marks import PictureMarks
 from hwcodec.planes import PlaneLayout
 from hwcodec.quantize import PROFILES, CodeRange, Quantizer, fit_ranges
-from hwcodec.registry import choose_encoder, encoder_names, probe, register
+from hwcodec.registry import choose_encoder, encoder_names, encoder_qps, probe, register
 from hwcodec.types import (
     GRAY8,
     GRAY16,
@@ -94,11 +95,13 @@ __all__ = [  # noqa: RUF022
     "choose_decoder",
     "choose_encoder",
     "codec_string",
+    "content_size",
     "decode",
     "decode_all",
     "demux",
     "encode",
     "encoder_names",
+    "encoder_qps",
     "engine_count",
     "fit_ranges",
     "mux",

@@ -157,6 +157,15 @@ def write_package(path: str | Path, content: PackageContent, *, overwrite: bool 
     write_files(target, files, overwrite=overwrite)
 
 
+def content_size(content: PackageContent) -> int:
+    """Bytes of all files of the package, as a folder holds them, before it is written.
+
+    Raises:
+        ContainerError: as `write_package` does for content that cannot be stored.
+    """
+    return sum(len(data) for data in _files_of(content).values())
+
+
 def open_package(path: str | Path) -> Package:
     """Open a package folder or ``.vrf`` file and check its manifest.
 

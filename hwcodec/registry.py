@@ -84,6 +84,15 @@ def encoder_names() -> tuple[str, ...]:
     return tuple(_ENCODERS)
 
 
+def encoder_qps(encoder: str) -> tuple[int, int] | None:
+    """The least and the greatest QP that an encoder takes, or None if it takes none.
+
+    Raises:
+        UnsupportedConfig: if there is no such encoder.
+    """
+    return encoder_spec(encoder).quality.qp
+
+
 @cache
 def load(name: str) -> Backend:
     """Import and construct a backend, or say what is missing.

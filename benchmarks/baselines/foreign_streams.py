@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from bake.errors import ArtifactError
-from bake.export import EXPORT_PROFILES, Profile, make_quantizer
+from bake.profiles import EXPORT_PROFILES, Profile, make_quantizer
 from bake.sequence import BakedSequence, Span
 from benchmarks.rd.footage import Footage
 from benchmarks.rd.method import PlayedFrame
@@ -46,7 +46,7 @@ from hwcodec.backends.foreign import (
     decode_foreign,
 )
 from render.errors import SceneError
-from render.mapping import MappingTable
+from render.mapping import MappingTable, VertexOrder
 from render.shading import weights_from_bytes
 
 KIND = "stream_kind"
@@ -130,6 +130,11 @@ def write_foreign(
 
 def _check_same_groups(footage: Footage, sequence: BakedSequence) -> None:
     """The package gets the footage's occupancies, and pictures that were packed by the bake's."""
+    if sequence.settings.vertex_order is not VertexOrder.MORTON:
+        raise ArtifactError(
+            f"the bake's atlases are in {sequence.settings.vertex_order} order, expected morton, "
+            "which packages of baselines are read in; bake with optimize.vertex_order=morton"
+        )
     ours = [group_occupancy(group) for group in footage.groups]
     theirs = [sequence.occupancy_bytes(span) for span in sequence.groups]
     if ours != theirs:

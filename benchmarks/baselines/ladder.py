@@ -1,6 +1,6 @@
 """The codec ladder: the atlases of one bake in the streams of nine codecs and packings.
 
-The bake is that of the method ``videorf``, so that rows differ by what codes the atlases alone:
+The bake is one on the protocol's grid, so that rows differ by what codes the atlases alone:
 
 - ``h264``, ``hevc8``, ``hevc10``, ``av1``, ``lossless``: exports of this project, which hardware
   decodes; 8 B pictures in fixed runs and tuning for squared error where the encoder has them.
@@ -30,7 +30,7 @@ from bake.export import ExportOptions, export
 from bake.progress import Progress
 from bake.sequence import open_sequence
 from benchmarks.baselines.foreign_streams import STREAM_KINDS, play_foreign, write_foreign
-from benchmarks.baselines.videorf import TUNED, qp_rates
+from benchmarks.baselines.videorf import SHARED, qp_rates
 from benchmarks.baselines.vvenc import encode_vvc
 from benchmarks.rd.footage import Footage
 from benchmarks.rd.method import Frame, Provenance, Rate
@@ -44,7 +44,7 @@ Options = Callable[[int, int], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class _OnBake:
-    """What all rows share: a name, rates, and the bake of ``videorf``."""
+    """What all rows share: a name, rates, and the bake."""
 
     name: str
     provenance: Provenance
@@ -52,20 +52,20 @@ class _OnBake:
 
     @property
     def version(self) -> int:
-        """That of ``videorf``: a fit is shared by methods of one version only."""
-        return TUNED.version
+        """That of the bake: a fit is shared by methods of one version only."""
+        return SHARED.version
 
     def fit_name(self, rate: Rate) -> str:
-        """The name of the bake of ``videorf``, whatever the rate."""
-        return TUNED.fit_name(rate)
+        """The name of the bake, whatever the rate."""
+        return SHARED.fit_name(rate)
 
     def fit(self, footage: Footage, rate: Rate, folder: Path, progress: Progress) -> None:
         """Bake the capture into the folder."""
-        TUNED.fit(footage, rate, folder, progress)
+        SHARED.fit(footage, rate, folder, progress)
 
     def uncoded(self, footage: Footage, folder: Path) -> Iterator[Frame]:
         """The baked frames before quantization."""
-        return TUNED.uncoded(footage, folder)
+        return SHARED.uncoded(footage, folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class ExportedRow(_OnBake):
 
     def decode(self, package: Package) -> Iterator[Frame]:
         """The frames that a player shows."""
-        return TUNED.decode(package)
+        return SHARED.decode(package)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def _x265_options(quantizer: int, frame_count: int) -> dict[str, str]:
 def _ours(codec: str, packing: str) -> Provenance:
     return Provenance(
         Origin.MEASURED,
-        f"the bake of videorf, coded as {codec}",
+        f"our training on the shared grid, coded as {codec}",
         packing,
         decoder="hardware",
     )
@@ -177,7 +177,7 @@ MJPEG = ForeignRow(
     "mjpeg",
     Provenance(
         Origin.MEASURED,
-        "the bake of videorf, coded as Motion JPEG by FFmpeg's own encoder",
+        "our training on the shared grid, coded as Motion JPEG by FFmpeg's own encoder",
         "the pictures of the 8-bit export, each on its own, quantizer scale constant",
         "neutral chroma is coded, since the encoder has no grey",
         decoder="hardware JPEG blocks, no video session",
@@ -218,7 +218,7 @@ VVC = ForeignRow(
     "vvc",
     Provenance(
         Origin.MEASURED,
-        "the bake of videorf, coded as VVC Main 10 by libvvenc, preset medium",
+        "our training on the shared grid, coded as VVC Main 10 by libvvenc, preset medium",
         "the pictures of the 10-bit export, one closed group per stream, constant QP without "
         "perceptual weighting",
         "B pictures as the encoder arranges them",

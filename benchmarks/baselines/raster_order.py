@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bake.export import EXPORT_PROFILES, default_profile, make_quantizer
+from bake.profiles import EXPORT_PROFILES, default_profile, make_quantizer
 from bake.sequence import BakedSequence, Span, open_sequence
 from benchmarks.baselines.videorf import PLAIN, VideoRf
 from benchmarks.rd.footage import Footage

@@ -14,12 +14,13 @@ from torch import Tensor
 
 from bake.capture import Capture
 from bake.coarse import FrameViews, find_occupancy, read_training_views
+from bake.grid import choose_grid
 from bake.grouping import GroupPlan, plan_groups
 from bake.optimize import GroupScene, Motion, adapt_density, build_group, fresh_texels
 from bake.pipeline import BakeConfig
 from bake.progress import Progress
 from bake.rays import TrainingRays, useful_pixels
-from render.occupancy import OccupancyGrid, VoxelGrid, cover
+from render.occupancy import OccupancyGrid, VoxelGrid
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ def prepare_footage(capture: Capture, config: BakeConfig, progress: Progress) ->
     Raises:
         BakeError: if the capture cannot be used.
     """
-    grid = cover(capture.aabb, config.resolution)
+    grid = choose_grid(capture, config.resolution, config.voxel_pixels)
     progress.start("occupancy", capture.frame_count)
     found: list[OccupancyGrid] = []
     for index in range(capture.frame_count):

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bake.capture import Capture
+from bake.grid import choose_grid
 from bake.pipeline import BakeConfig
 from bake.progress import Progress
 from benchmarks.rd.footage import Footage, assemble_footage, prepare_footage
 from hwcodec import replace_file
-from render.occupancy import OccupancyGrid, cover
+from render.occupancy import OccupancyGrid
 from render.occupancy_codec import decode_occupancy, encode_occupancy
 
 
@@ -28,7 +29,7 @@ class FootageStore:
         """
         paths = [self.folder / f"{self.key}-{i:05d}.bin" for i in range(capture.frame_count)]
         if all(path.is_file() for path in paths):
-            grid = cover(capture.aabb, config.resolution)
+            grid = choose_grid(capture, config.resolution, config.voxel_pixels)
             bits = [decode_occupancy(path.read_bytes(), grid.shape) for path in paths]
             return assemble_footage(capture, config, grid, [OccupancyGrid(grid, b) for b in bits])
         footage = prepare_footage(capture, config, progress)

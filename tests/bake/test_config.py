@@ -2,11 +2,21 @@
 
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from bake.config import BakeCommand, ConfigError, describe, load_command, load_config, preset_names
+from bake.capture import CaptureOptions, open_capture
+from bake.config import (
+    BakeCommand,
+    ConfigError,
+    describe,
+    fit_bit_rate,
+    load_command,
+    load_config,
+    preset_names,
+    rate_names,
+)
 from bake.pipeline import BakeConfig
 
 
@@ -29,6 +39,49 @@ def test_the_paper_preset_has_the_published_sizes() -> None:
     assert config.optimize.first_iterations == 16000
     assert (config.losses.spatial, config.losses.temporal) == (1e-4, 1e-4)
     assert config.losses.intra_bits == config.losses.inter_bits == 0
+
+
+def test_the_rates_are_low_medium_and_high_and_medium_is_the_default() -> None:
+    assert rate_names() == ("low", "medium", "high")
+    assert load_config() == load_config(["rate=medium"])
+
+
+def test_a_lower_rate_has_larger_voxels_and_a_higher_qp() -> None:
+    low, medium, high = (load_config([f"rate={name}"]) for name in rate_names())
+    assert low.voxel_pixels > medium.voxel_pixels > high.voxel_pixels
+    assert low.encode.qp > medium.encode.qp > high.encode.qp
+    assert low.shading.feature_count <= medium.shading.feature_count <= high.shading.feature_count
+
+
+def test_a_preset_of_fixed_sizes_wins_over_the_rate() -> None:
+    config = load_config(["preset=paper", "rate=low"])
+    assert (config.resolution, config.shading.width, config.losses.intra_bits) == (250, 128, 0)
+
+
+@pytest.mark.parametrize(
+    ("written", "bits"), [("2M", 2_000_000), ("800k", 800_000), ("1.5m", 1_500_000), ("640", 640)]
+)
+def test_a_bit_rate_is_kept_for_the_encoder(written, bits) -> None:
+    assert load_config([f"rate={written}"]).encode.bits_per_second == bits
+
+
+def test_a_bit_rate_takes_the_settings_of_the_closest_rate() -> None:
+    capture = open_capture(CaptureOptions("procedural:1:100"))
+    per_bit_and_pixel = 100 * 100 * float(capture.frame_rate)
+    for name, bits in (("low", 0.05), ("low", 0.3), ("medium", 0.6), ("high", 1.4), ("high", 90)):
+        words = [f"rate={bits * per_bit_and_pixel:.0f}", "seed=4"]
+        found = fit_bit_rate(load_command(words), words, capture)
+        expected = load_command([f"rate={name}", "seed=4"])
+        target = found.encode.bits_per_second
+        assert target == round(bits * per_bit_and_pixel)
+        encode = replace(expected.encode, bits_per_second=target)
+        assert found == replace(expected, encode=encode)
+
+
+@pytest.mark.parametrize("words", [[], ["rate=low"], ["encode.bits_per_second=9"]])
+def test_a_named_rate_stays_as_it_is(words) -> None:
+    command = load_command(words)
+    assert fit_bit_rate(command, words, open_capture(CaptureOptions("procedural:1:16"))) == command
 
 
 def test_overrides_win_over_presets() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bake.export import EXPORT_PROFILES, ExportOptions, export, find_profile, make_quantizer
+from bake.export import ExportOptions, export
+from bake.profiles import EXPORT_PROFILES, find_profile, make_quantizer
 from bake.sequence import BakedSequence
 from hwcodec import ConstantQp, decode, open_package
 from render.scene import open_scene

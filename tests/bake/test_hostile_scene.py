@@ -58,6 +58,8 @@ def test_no_key_of_the_record_can_be_left_out(record, tmp_path) -> None:
     listed = list(places(record))
     assert {("grid", "shape"), ("rig", "cameras", "0", "lens"), ("network", "file")} <= set(listed)
     for keys in listed:
+        if keys == ("settings", "vertex_order"):  # Earlier bakes had no choice of it.
+            continue
         changed = copy.deepcopy(record)
         del step_into(changed, keys[:-1])[keys[-1]]
         with pytest.raises(ArtifactError, match=rf"{SCENE_FILE} is damaged.*bake the scene again"):

@@ -15,7 +15,7 @@ from bake.pipeline import BakeConfig
 
 # A configuration, one of its settings, and the numbers between which it may lie.
 RANGES: list[tuple[Callable[..., object], str, float, float]] = [
-    (BakeConfig, "resolution", 2, bounds.MOST_RESOLUTION),
+    (BakeConfig, "voxel_pixels", bounds.SMALLEST_VOXEL, bounds.LARGEST_VOXEL),
     (BakeConfig, "seed", 0, bounds.MOST_SEED),
     (CoarseConfig, "resolution", 4, bounds.MOST_RESOLUTION),
     (CoarseConfig, "iterations", 1, bounds.MOST_ITERATIONS),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bake.export import EXPORT_PROFILES, make_quantizer
+from bake.profiles import EXPORT_PROFILES, make_quantizer
 from hwcodec import (
     BitstreamError,
     ContainerError,

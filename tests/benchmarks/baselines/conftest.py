@@ -12,11 +12,12 @@ from bake.progress import SilentProgress
 from benchmarks import metrics
 from benchmarks.rd.footage import Footage, prepare_footage
 from benchmarks.rd.method import Frame, Method, Rate
+from benchmarks.rd.scenes import SHARED_SETTINGS
 from hwcodec import open_package
 from render.video import to_bytes
 
 _TINY = (
-    "preset=fast",
+    *SHARED_SETTINGS,
     "capture.path=procedural:3:40",
     "resolution=20",
     "coarse.resolution=16",

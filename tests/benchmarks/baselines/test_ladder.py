@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from bake.errors import ArtifactError
-from bake.export import EXPORT_PROFILES, ExportOptions, export
+from bake.export import ExportOptions, export
+from bake.profiles import EXPORT_PROFILES
 from bake.sequence import BakedSequence, open_sequence
 from benchmarks.baselines import vvenc
 from benchmarks.baselines.foreign_streams import (
@@ -39,7 +40,7 @@ from benchmarks.baselines.ladder import (
     V3,
     VVC,
 )
-from benchmarks.baselines.videorf import TUNED
+from benchmarks.baselines.videorf import SHARED
 from benchmarks.rd.method import find_method
 from benchmarks.rd.stream_note import stream_note
 from benchmarks.rd.stream_record import OpenStream, StreamBody, write_stream
@@ -93,7 +94,7 @@ def changed(path: Path, out: Path, blobs: dict[str, bytes], own: dict | None = N
 def test_a_row_is_found_by_its_name_and_shares_the_bake_of_videorf(row) -> None:
     assert find_method(row.name) is row
     assert {row.fit_name(rate) for rate in row.rates} == {"bake-tuned"}
-    assert row.version == TUNED.version
+    assert row.version == SHARED.version
     assert len(row.rates) == (1 if row is LOSSLESS else 5)
     assert len({rate.label for rate in row.rates}) == len(row.rates)
 

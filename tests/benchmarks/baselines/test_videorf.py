@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from bake.config import experiment_names, with_experiment
+from bake.config import experiment_names, rate_names, with_experiment, with_rate
 from benchmarks.baselines.per_sample import PER_SAMPLE, SampledFrame
 from benchmarks.baselines.raster_order import RASTER_ORDER, raster_image, texels_of
-from benchmarks.baselines.videorf import PLAIN, TUNED, ablation
+from benchmarks.baselines.videorf import PLAIN, SHARED, TUNED, ablation
 from benchmarks.rd.method import ABLATION, ablation_names, find_method
 from benchmarks.rd.training import fresh_shading
 from hwcodec import open_package
@@ -21,7 +21,9 @@ from render.fragment import Appearance, render_rays_reference
 def test_more_bytes_bring_the_decoded_frames_nearer_to_the_bake(
     method, tiny_footage, fitted, coded, quality
 ) -> None:
-    rates = method.rates[1], method.rates[-1]
+    # Rates of one fit: what is coded twice must have one quality before that.
+    of_one = [r for r in method.rates if method.fit_name(r) == method.fit_name(method.rates[-1])]
+    rates = of_one[0], of_one[-1]
     packages = [coded(method, rate) for rate in rates]
     sizes = [path.stat().st_size for path in packages]
     decoded = [quality(tiny_footage, method.decode(open_package(path))) for path in packages]
@@ -60,6 +62,25 @@ def test_an_experiment_changes_the_plain_recipe_and_nothing_else(name, tiny_foot
     assert changed.capture == plain.capture
     assert changed.optimize.iterations == plain.optimize.iterations
     assert find_method(f"{ABLATION}{name}") == ablation(name)
+
+
+def test_ours_bakes_for_each_rate_and_codes_each_bake_at_its_qps() -> None:
+    fits = [TUNED.fit_name(rate) for rate in TUNED.rates]
+    assert list(dict.fromkeys(fits)) == [f"bake-{name}" for name in rate_names()]
+    for rate in TUNED.rates:
+        assert rate.label.endswith(f"-qp{rate.value:.0f}")
+    assert not set(fits) & {PLAIN.fit_label, SHARED.fit_label}
+
+
+def test_a_rate_changes_grid_network_and_weights_and_nothing_else(tiny_footage) -> None:
+    for name in rate_names():
+        config = with_rate(tiny_footage.config, name)
+        assert config.resolution == 0
+        assert config.optimize == tiny_footage.config.optimize
+        assert config.capture == tiny_footage.config.capture
+        assert config.losses.target_qp == tiny_footage.config.losses.target_qp
+    with pytest.raises(ValueError, match="'huge', expected one of low, medium, high"):
+        with_rate(tiny_footage.config, "huge")
 
 
 def test_ablations_are_found_by_name_and_the_plain_one_shares_its_fit() -> None:

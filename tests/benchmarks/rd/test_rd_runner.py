@@ -11,7 +11,7 @@ import pytest
 from bake.capture import open_capture
 from bake.config import load_config
 from bake.progress import SilentProgress
-from benchmarks.baselines.videorf import TUNED, qp_rates
+from benchmarks.baselines.videorf import SHARED, qp_rates
 from benchmarks.rd import runner as runner_module
 from benchmarks.rd.byte_kinds import bytes_by_kind
 from benchmarks.rd.method import METHODS, Method, find_method
@@ -71,7 +71,7 @@ def ours() -> Iterator[Callable[[int], None]]:
     with pytest.MonkeyPatch.context() as patch:
 
         def use(version: int = 1) -> None:
-            method = replace(TUNED, rates=qp_rates(24, 40), version=version)
+            method = replace(SHARED, name="videorf", rates=qp_rates(24, 40), version=version)
             patch.setattr(runner_module, "find_method", lambda _: method)
 
         use()
@@ -125,7 +125,7 @@ def test_a_fit_that_was_interrupted_is_made_again(tiny_run) -> None:
 
 
 def test_fits_whose_names_differ_behind_a_dot_are_told_apart(tiny_run, monkeypatch) -> None:
-    method = replace(TUNED, rates=qp_rates(24), fit_label="bake-0.001")
+    method = replace(SHARED, name="videorf", rates=qp_rates(24), fit_label="bake-0.001")
     other = replace(method, name="other", fit_label="bake-0.0003")
     plan = replace(tiny_run.plan, methods=("videorf", "other"))
     monkeypatch.setattr(runner_module, "find_method", lambda n: other if n == "other" else method)
