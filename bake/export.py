@@ -118,8 +118,8 @@ def _content(job: _Job, rate: RateControl, report: Progress) -> PackageContent:
     blobs = {NETWORK_BLOB: sequence.network_bytes(), RIG_BLOB: encode_rig(sequence.rig.cameras)}
     for index, span in enumerate(sequence.groups):
         mapping = sequence.mapping(span)
-        group = _plan_group(sequence, span, mapping, (index, profile))
-        pictures = _pictures(sequence, group, mapping, profile)
+        group = plan_group(sequence, span, mapping, (index, profile))
+        pictures = group_pictures(sequence, group, mapping, profile)
         bitstream = encode(pictures, _settings(job, group, rate))
         streams.append(StreamContent(f"group{index:04d}", bitstream, job.choice))
         blobs[group.occupancy] = sequence.occupancy_bytes(span)
@@ -169,9 +169,10 @@ def _own_qp(sequence: BakedSequence, choice: EncoderChoice) -> int:
     return min(max(round(qp * highest / bounds.MOST_QP), lowest), highest)
 
 
-def _plan_group(
+def plan_group(
     sequence: BakedSequence, span: Span, mapping: MappingTable, which: tuple[int, Profile]
 ) -> Group:
+    """Layout and codes of a group's pictures; ``which`` is its number and the profile."""
     index, profile = which
     layout = PlaneLayout.plan(1 + sequence.shading.feature_count, mapping.rows, mapping.columns)
     return Group(
@@ -185,7 +186,7 @@ def _plan_group(
     )
 
 
-def _pictures(
+def group_pictures(
     sequence: BakedSequence, group: Group, mapping: MappingTable, profile: Profile
 ) -> list[Picture]:
     """The pictures of a group, in codes."""
@@ -204,11 +205,16 @@ def _settings(job: _Job, group: Group, rate: RateControl) -> EncoderSettings:
     geometry = PictureGeometry(
         profile.format, group.layout.width, group.layout.height, job.sequence.frame_rate
     )
-    tuning = options.tuning
-    if tuning.preset is None and choice.encoder in _CAREFUL:
-        tuning = replace(tuning, preset=_CAREFUL[choice.encoder])
+    tuning = careful(options.tuning, choice.encoder)
     exact = Lossless() if _is_exact(profile, choice) else rate
     return EncoderSettings(choice.encoder, geometry, exact, options.gop, tuning)
+
+
+def careful(tuning: Tuning, encoder: str) -> Tuning:
+    """The tuning with the preset that bakes are encoded with, where it names none."""
+    if tuning.preset is None and encoder in _CAREFUL:
+        return replace(tuning, preset=_CAREFUL[encoder])
+    return tuning
 
 
 def _is_exact(profile: Profile, choice: EncoderChoice) -> bool:

@@ -27,6 +27,7 @@ from benchmarks.march_benchmark import MarchPlan, run_march_benchmark
 from benchmarks.output import aligned, describe_environment, write_json
 from benchmarks.playback_commands import measure_playback
 from benchmarks.provenance import environment
+from benchmarks.rate_commands import measure_rate_model
 from benchmarks.rd.commands import list_methods, run_rd, run_report
 from benchmarks.rd.play import PlayError
 from benchmarks.report import describe_package
@@ -56,6 +57,7 @@ def benchmark(argv: Sequence[str] | None = None) -> int:
         "gl": measure_drawing,
         "browser": measure_in_browser,
         "playback": measure_playback,
+        "rate-model": measure_rate_model,
         "rd": run_rd,
         "report": run_report,
         "methods": list_methods,

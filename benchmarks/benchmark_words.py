@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks.command_words import counts, new_parser, positive, seconds, sizes
 from benchmarks.drawing_commands import add_drawing
 from benchmarks.playback_commands import add_playback
+from benchmarks.rate_commands import add_rate_model
 from benchmarks.rd.commands import add_rd
 from benchmarks.stream_matrix import DEPTHS, LEAST_FRAMES
 from hwcodec import Codec
@@ -48,6 +49,9 @@ def benchmark_parser() -> argparse.ArgumentParser:
     add_drawing(verbs.add_parser("gl", help="OpenGL beside the compiled march, and how they agree"))
     add_drawing(verbs.add_parser("browser", help="the web engine in a browser, beside the march"))
     add_playback(verbs.add_parser("playback", help="decode, prepare and draw, alone and at once"))
+    add_rate_model(
+        verbs.add_parser("rate-model", help="bytes predicted for pictures beside encoded bytes")
+    )
     add_rd(verbs)
     return parser
 

@@ -1,6 +1,5 @@
 """A package holds the bake's codes, exactly where that is promised, whatever the encoder."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,21 +13,17 @@ from bake.grouping import GroupingConfig
 from bake.pipeline import bake
 from bake.profiles import EXPORT_PROFILES, default_profile, find_profile, make_quantizer
 from bake.progress import SilentProgress
-from bake.rate_search import PackageRate
 from bake.sequence import BakedSequence
 from hwcodec import (
     BackendUnavailable,
     ConstantQp,
     ConstantQuality,
     ContainerError,
-    PackageContent,
     Tuning,
     UnsupportedConfig,
-    content_size,
     decode,
     open_package,
     probe,
-    write_package,
 )
 from render.field import make_field
 from render.fragment import render_view
@@ -290,49 +285,3 @@ def test_a_bake_with_a_missing_atlas_is_refused_and_nothing_is_written(sequence,
     with pytest.raises(ArtifactError, match="bake the scene again"):
         export(broken, out, options("raw"))
     assert not out.exists()
-
-
-def test_without_a_rate_the_bake_s_own_is_taken(sequence, tmp_path) -> None:
-    for name, rate in (("own", None), ("stated", ConstantQp(30))):
-        export(sequence, tmp_path / name, replace(options("libx265"), rate=rate))
-    assert open_package(tmp_path / "own").digest() == open_package(tmp_path / "stated").digest()
-
-
-def test_scales_of_other_standards_are_stretched(sequence, out) -> None:
-    export(sequence, out, replace(options("libsvtav1"), rate=None))
-    assert open_package(out).scene["rate"] == "qp 37"
-
-
-def test_a_bit_rate_of_the_package_is_kept_with_the_best_quality(sequence, tmp_path) -> None:
-    bits = 300_000
-    most = bits * sequence.frame_count / float(sequence.frame_rate) / 8
-    export(sequence, tmp_path / "found", options("libx265", rate=PackageRate(bits)))
-    package = open_package(tmp_path / "found")
-    assert package.size_bytes <= most
-    qp = int(package.scene["rate"].removeprefix("qp "))
-    export(sequence, tmp_path / "finer", options("libx265", rate=ConstantQp(qp - 1)))
-    assert open_package(tmp_path / "finer").size_bytes > most
-
-
-def test_a_bit_rate_below_what_the_tables_take_is_refused(sequence, out) -> None:
-    with pytest.raises(UnsupportedConfig, match="ask for a higher bit rate"):
-        export(sequence, out, options("libx265", rate=PackageRate(100)))
-    assert not out.exists()
-
-
-def test_a_lossless_package_takes_what_it_takes(sequence, out) -> None:
-    export(sequence, out, options("raw", rate=PackageRate(100)))
-    assert open_package(out).scene["rate"] == "lossless"
-
-
-def test_the_size_is_known_before_anything_is_written(sequence, tmp_path, monkeypatch) -> None:
-    sizes: list[int] = []
-    module = sys.modules["bake.export"]
-
-    def keep(out: Path, content: PackageContent, *, overwrite: bool) -> None:
-        sizes.append(content_size(content))
-        write_package(out, content, overwrite=overwrite)
-
-    monkeypatch.setattr(module, "write_package", keep)
-    export(sequence, tmp_path / "folder", options("libx265"))
-    assert sizes == [open_package(tmp_path / "folder").size_bytes]
