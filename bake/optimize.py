@@ -1,18 +1,20 @@
 """Stage 4: feature atlases, frame after frame.
 
-frame 0        atlas and shading network together; then the network is rounded and frozen
+frame 0        atlas and shading network together, first at half the resolution; then the network is
+               rounded and frozen
 frame t        starts from frame t - 1, regularized toward it
 group change   features carried over by grid vertex, then trained as the first of a group
 """
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from bake.block_loss import BlockLoss
 from bake.coarse import FrameViews
+from bake.coarse_to_fine import halve, occupancy_of, refine
 from bake.field_adam import Rates
 from bake.losses import LossConfig
 from bake.optimize_config import OptimizeConfig, ShadingConfig
@@ -23,6 +25,11 @@ from render.field import Field, FieldGeometry, build_geometry, make_field
 from render.mapping import UNMAPPED, MappingTable, VertexOrder, build_mapping
 from render.occupancy import OccupancyGrid
 from render.shading import ShadingMlp, ShadingShape, round_weights
+
+# The random stream of the start at half the resolution: one that no frame has.
+_COARSE_STREAM = 1_000_002
+# What rates have shrunk to at its end. They begin anew afterwards.
+_COARSE_FACTOR = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,12 +92,27 @@ class SequenceOptimizer:
         network = _new_network(self._shading.shape, self._seed).to(self._device)
         optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99))
         shading = Shading(network, self._background, optimizer)
-        start = fresh_texels(scene.mapping, self._config, self._shading.feature_count, self._seed)
+        start = self._start(scene, views, shading)
         motion = None if occupancy is None else Motion(occupancy, occupancy)
         start = adapt_density(start, scene.mapping, motion, self._config)
-        schedule = self._schedule(self._config.first_iterations, 0)
-        result = self._fit(scene, views, (start, None), (shading, schedule))
+        left = self._config.first_iterations - self._config.coarse_iterations
+        result = self._fit(scene, views, (start, None), (shading, self._schedule(left, 0)))
         return FrameResult(result[0], round_weights(network), result[1])
+
+    def _start(self, scene: GroupScene, views: FrameViews, shading: Shading) -> Tensor:
+        """Texels to begin the first frame with: fresh, or from a field of half the resolution."""
+        config, count = self._config, self._config.coarse_iterations
+        feature_count = self._shading.feature_count
+        if not count:
+            return fresh_texels(scene.mapping, config, feature_count, self._seed)
+        occupancy = halve(occupancy_of(scene.mapping, scene.geometry.grid))
+        coarse = build_group(occupancy, config.block_size, VertexOrder(config.vertex_order))
+        start = fresh_texels(coarse.mapping, config, feature_count, self._seed)
+        schedule = self._schedule(count, _COARSE_STREAM)
+        rates = replace(schedule.rates, final_factor=_COARSE_FACTOR)
+        schedule = replace(schedule, rates=rates)
+        texels, _ = self._fit(coarse, views, (start, None), (shading, schedule))
+        return refine(texels.float(), coarse.mapping, scene.mapping)
 
     def next(
         self,
@@ -116,7 +138,7 @@ class SequenceOptimizer:
 
     def _schedule(self, iterations: int, frame_index: int) -> Schedule:
         config = self._config
-        factor = 1.0 if frame_index == 0 else config.later_factor
+        factor = 1.0 if frame_index in {0, _COARSE_STREAM} else config.later_factor
         rates = Rates(
             config.density_rate * factor,
             config.feature_rate * factor,

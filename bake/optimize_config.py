@@ -38,6 +38,7 @@ class OptimizeConfig:
 
     Attributes:
         first_iterations: steps for the first frame, which also trains the network.
+        coarse_share: share of them that is taken at half the resolution, before the others.
         group_iterations: steps for the first frame of a later group.
         iterations: steps for every other frame.
         rays: rays per step.
@@ -59,6 +60,7 @@ class OptimizeConfig:
     """
 
     first_iterations: int = 600
+    coarse_share: float = 0.35
     group_iterations: int = 300
     iterations: int = 150
     rays: int = 4096
@@ -81,6 +83,7 @@ class OptimizeConfig:
         """Refuse settings that would train nothing or diverge at once."""
         for name in ("first_iterations", "group_iterations", "iterations"):
             whole_number(name, getattr(self, name), 1, bounds.MOST_ITERATIONS)
+        finite_number("coarse_share", self.coarse_share, 0, bounds.LARGEST_SHARE)
         whole_number("rays", self.rays, 1, bounds.MOST_RAYS)
         whole_number("levels", self.levels, 0, bounds.MOST_LEVELS)
         whole_number("flow_spacing", self.flow_spacing, 0, bounds.MOST_RESOLUTION)
@@ -99,6 +102,11 @@ class OptimizeConfig:
         for name in ("initial_density", "lifted_density"):
             limit = self.density_range
             finite_number(f"{name} within the density_range", getattr(self, name), -limit, limit)
+
+    @property
+    def coarse_iterations(self) -> int:
+        """Steps of the first frame at half the resolution."""
+        return int(self.coarse_share * self.first_iterations)
 
     @property
     def limits(self) -> ValueRange:

@@ -17,6 +17,7 @@ import torch
 
 from bake.config import with_experiment, with_rate
 from bake.export import ExportOptions, export
+from bake.optimize_config import OptimizeConfig
 from bake.pipeline import bake
 from bake.progress import Progress
 from bake.sequence import open_sequence
@@ -43,9 +44,10 @@ _TUNED = Provenance(
     Origin.MEASURED,
     "this project, preset fast, rates low, medium and high",
     "as VideoRF, with estimated transform-codec bits in the loss instead of total variation and "
-    "temporal L1, a grid that follows the pictures' pixels, fewer features and a smaller network, "
-    "a Hilbert curve instead of Morton order, a wider range for density, and starts that move "
-    "along with the scene flow; one bake per rate",
+    "temporal L1, a first frame that begins at half the resolution, a grid that follows the "
+    "pictures' pixels, fewer features and a smaller network, a Hilbert curve instead of Morton "
+    "order, a wider range for density, and starts that move along with the scene flow; one bake "
+    "per rate",
     decoder="hardware",
 )
 _SHARED = Provenance(
@@ -126,8 +128,11 @@ class RatedVideoRf(VideoRf):
     def fit(self, footage: Footage, rate: Rate, folder: Path, progress: Progress) -> None:
         """Bake the capture for the rate."""
         config = with_rate(footage.config, _named(rate))
-        own = replace(config, optimize=replace(config.optimize, vertex_order="hilbert"))
-        bake(footage.capture, own, folder, progress)
+        usual = OptimizeConfig()
+        own = replace(
+            config.optimize, vertex_order=usual.vertex_order, coarse_share=usual.coarse_share
+        )
+        bake(footage.capture, replace(config, optimize=own), folder, progress)
 
 
 def rated_qps(**qps: tuple[int, ...]) -> tuple[Rate, ...]:

@@ -1,7 +1,6 @@
 """Frames start from the frame before, groups from what both share, and everything from a seed."""
 
-import math
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from bake.optimize import (
 )
 from bake.rays import useful_pixels
 from bake.scene_flow import SceneFlow, estimate_flow
+from bake.trainer import AtlasTrainer, Schedule
 from render.cameras import Camera
 from render.field import FieldGeometry
 from render.geometry import Aabb
@@ -117,6 +117,27 @@ def test_the_first_frame_depends_on_the_seed_alone(bench) -> None:
     assert weights_to_bytes(first.network) == weights_to_bytes(second.network)
     other = bench.optimizer(4).first(bench.scenes[0], bench.sphere.views())
     assert weights_to_bytes(other.network) != weights_to_bytes(first.network)
+
+
+def test_the_first_frame_takes_its_steps_at_half_the_resolution_and_at_the_full_one(
+    bench, monkeypatch
+) -> None:
+    taken = []
+    fit = AtlasTrainer.fit
+
+    def spy(trainer: AtlasTrainer, rays: object, shading: object, schedule: Schedule, loss: object):  # noqa: ANN202
+        taken.append((trainer.field.geometry.grid.voxel_size, schedule.iterations, schedule.seed))
+        return fit(trainer, rays, shading, schedule, loss)
+
+    monkeypatch.setattr(AtlasTrainer, "fit", spy)
+    scene, views = bench.scenes[0], bench.sphere.views()
+    size = scene.geometry.grid.voxel_size
+    bench.optimizer(coarse_share=0.25).first(scene, views)
+    assert [step[:2] for step in taken] == [(2 * size, 2), (size, 6)]
+    assert taken[0][2] != taken[1][2]
+    taken.clear()
+    bench.optimizer(coarse_share=0.0).first(scene, views)
+    assert [step[:2] for step in taken] == [(size, 8)]
 
 
 def test_padding_texels_repeat_the_last_vertex(bench) -> None:
@@ -215,53 +236,6 @@ def test_the_shading_shape_is_what_the_renderer_calls_it() -> None:
     assert (shape.feature_count, shape.width, shape.depth, shape.frequency_count) == (5, 7, 2, 3)
 
 
-def test_the_limits_are_those_of_the_configuration() -> None:
-    limits = replace(CONFIG, density_range=5.0, feature_range=2.0, levels=9).limits
-    assert (limits.density, limits.feature, limits.levels) == (5.0, 2.0, 9)
-    assert limits.empty_density == -5.0
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        *[({name: 0}, "is 0, expected a whole") for name in ("iterations", "rays")],
-        *[({name: -1}, "is -1, expected a whole") for name in ("group_iterations", "levels")],
-        *[({name: 10**400}, r"1000.*, expected a whole") for name in ("levels", "iterations")],
-        *[
-            ({name: 0.0}, "is 0.0, expected a positive")
-            for name in ("density_rate", "later_factor")
-        ],
-        *[({name: -1.0}, "is -1.0, expected a positive") for name in ("network_rate",)],
-        *[({"step": step}, "step is .*, expected a number from 0.001") for step in (0.0, 1e-30)],
-        *[({"block_size": side}, r"expected one of \(4, 8, 16, 32\)") for side in (0, 3, 64)],
-        ({"initial_density": -9.0}, "within the density_range is -9.0, .* from -8 to 8"),
-        ({"lifted_density": 8.1}, "within the density_range is 8.1"),
-    ],
-)
-def test_settings_that_cannot_train_are_refused(change, message) -> None:
-    with pytest.raises(ValueError, match=message):
-        replace(CONFIG, **change)
-
-
-NUMBERS = [field.name for field in fields(OptimizeConfig) if field.type in {float, "float"}]
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300])
-@pytest.mark.parametrize("name", NUMBERS)
-def test_no_number_of_the_training_may_be_infinite_none_or_huge(name, value) -> None:
-    assert len(NUMBERS) == 10
-    with pytest.raises(ValueError, match=f"{name}.* is .*, expected"):
-        replace(CONFIG, **{name: value})
-
-
-@pytest.mark.parametrize(
-    "change", [{"feature_count": 0}, {"width": 0}, {"depth": 0}, {"frequency_count": 99}], ids=str
-)
-def test_a_network_that_the_renderer_refuses_is_no_setting(change) -> None:
-    with pytest.raises(ValueError, match=r"shading network.*expected.*choose"):
-        ShadingConfig(**change)
-
-
 def test_useful_pixels_are_found_once_per_view_and_belong_to_it(bench, monkeypatch) -> None:
     """Cameras are made anew for every frame here, so nothing about them as objects can tell."""
     asked = []
@@ -283,7 +257,8 @@ def test_useful_pixels_are_found_once_per_view_and_belong_to_it(bench, monkeypat
         used = optimizer.next(scene, shown, start, whole.network)
         fresh = bench.optimizer().next(scene, shown, start, whole.network)
         assert torch.equal(used.texels, fresh.texels)
-    assert len(asked) == 4 + 4 + 2 + 1
+    # The first frame asks at half the resolution and at the full one.
+    assert len(asked) == 2 * 4 + 4 + 2 + 1
 
 
 def test_only_what_enters_or_leaves_the_occupancy_changes_its_density() -> None:
