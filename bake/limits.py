@@ -23,7 +23,8 @@ SMALLEST_RANGE = 0.01
 # Scale of quantization parameters of H.264 and HEVC; bits per second are what codecs count in.
 MOST_QP = 51
 MOST_BITS_PER_SECOND = (1 << 31) - 1
-# Of steps at half the resolution: some must be left for the full one.
+# Halved more often, no grid has voxels left; and steps must be left for the full resolution.
+MOST_HALVINGS = 8
 LARGEST_SHARE = 0.9
 # The finest codes have 16 bits.
 MOST_LEVELS = 65535

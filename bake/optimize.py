@@ -1,6 +1,6 @@
 """Stage 4: feature atlases, frame after frame.
 
-frame 0        atlas and shading network together, first at half the resolution; then the network is
+frame 0        atlas and shading network together, at lower resolutions first; then the network is
                rounded and frozen
 frame t        starts from frame t - 1, regularized toward it
 group change   features carried over by grid vertex, then trained as the first of a group
@@ -26,9 +26,9 @@ from render.mapping import UNMAPPED, MappingTable, VertexOrder, build_mapping
 from render.occupancy import OccupancyGrid
 from render.shading import ShadingMlp, ShadingShape, round_weights
 
-# The random stream of the start at half the resolution: one that no frame has.
-_COARSE_STREAM = 1_000_002
-# What rates have shrunk to at its end. They begin anew afterwards.
+# Random streams of coarser starts lie before this one, where those of no frame are.
+_LAST_STREAM = 1_000_003
+# What rates have shrunk to at the end of such a start. They begin anew afterwards.
 _COARSE_FACTOR = 0.5
 
 
@@ -92,25 +92,30 @@ class SequenceOptimizer:
         network = _new_network(self._shading.shape, self._seed).to(self._device)
         optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99))
         shading = Shading(network, self._background, optimizer)
-        start = self._start(scene, views, shading)
+        halvings = self._config.halvings
+        start = self._start(scene, views, shading, halvings)
         motion = None if occupancy is None else Motion(occupancy, occupancy)
         start = adapt_density(start, scene.mapping, motion, self._config)
-        left = self._config.first_iterations - self._config.coarse_iterations
+        left = self._config.first_iterations - halvings * self._config.coarse_iterations
         result = self._fit(scene, views, (start, None), (shading, self._schedule(left, 0)))
         return FrameResult(result[0], round_weights(network), result[1])
 
-    def _start(self, scene: GroupScene, views: FrameViews, shading: Shading) -> Tensor:
-        """Texels to begin the first frame with: fresh, or from a field of half the resolution."""
+    def _start(
+        self, scene: GroupScene, views: FrameViews, shading: Shading, halvings: int
+    ) -> Tensor:
+        """Texels to begin the first frame with: fresh, or from a field of half the resolution.
+
+        That one begins in the same way, until so many times the resolution was halved.
+        """
         config, count = self._config, self._config.coarse_iterations
-        feature_count = self._shading.feature_count
-        if not count:
+        if not count or not halvings:
+            feature_count = self._shading.feature_count
             return fresh_texels(scene.mapping, config, feature_count, self._seed)
         occupancy = halve(occupancy_of(scene.mapping, scene.geometry.grid))
         coarse = build_group(occupancy, config.block_size, VertexOrder(config.vertex_order))
-        start = fresh_texels(coarse.mapping, config, feature_count, self._seed)
-        schedule = self._schedule(count, _COARSE_STREAM)
-        rates = replace(schedule.rates, final_factor=_COARSE_FACTOR)
-        schedule = replace(schedule, rates=rates)
+        start = self._start(coarse, views, shading, halvings - 1)
+        schedule = self._schedule(count, _LAST_STREAM - halvings)
+        schedule = replace(schedule, rates=replace(schedule.rates, final_factor=_COARSE_FACTOR))
         texels, _ = self._fit(coarse, views, (start, None), (shading, schedule))
         return refine(texels.float(), coarse.mapping, scene.mapping)
 
@@ -138,7 +143,8 @@ class SequenceOptimizer:
 
     def _schedule(self, iterations: int, frame_index: int) -> Schedule:
         config = self._config
-        factor = 1.0 if frame_index in {0, _COARSE_STREAM} else config.later_factor
+        is_first = frame_index == 0 or frame_index >= _LAST_STREAM - config.halvings
+        factor = 1.0 if is_first else config.later_factor
         rates = Rates(
             config.density_rate * factor,
             config.feature_rate * factor,

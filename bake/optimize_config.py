@@ -38,7 +38,8 @@ class OptimizeConfig:
 
     Attributes:
         first_iterations: steps for the first frame, which also trains the network.
-        coarse_share: share of them that is taken at half the resolution, before the others.
+        halvings: how often the resolution is halved for the first frame to begin at; 0: never.
+        coarse_share: share of the first frame's steps that all lower resolutions take together.
         group_iterations: steps for the first frame of a later group.
         iterations: steps for every other frame.
         rays: rays per step.
@@ -60,7 +61,8 @@ class OptimizeConfig:
     """
 
     first_iterations: int = 600
-    coarse_share: float = 0.35
+    halvings: int = 2
+    coarse_share: float = 0.4
     group_iterations: int = 300
     iterations: int = 150
     rays: int = 4096
@@ -83,6 +85,7 @@ class OptimizeConfig:
         """Refuse settings that would train nothing or diverge at once."""
         for name in ("first_iterations", "group_iterations", "iterations"):
             whole_number(name, getattr(self, name), 1, bounds.MOST_ITERATIONS)
+        whole_number("halvings", self.halvings, 0, bounds.MOST_HALVINGS)
         finite_number("coarse_share", self.coarse_share, 0, bounds.LARGEST_SHARE)
         whole_number("rays", self.rays, 1, bounds.MOST_RAYS)
         whole_number("levels", self.levels, 0, bounds.MOST_LEVELS)
@@ -105,8 +108,8 @@ class OptimizeConfig:
 
     @property
     def coarse_iterations(self) -> int:
-        """Steps of the first frame at half the resolution."""
-        return int(self.coarse_share * self.first_iterations)
+        """Steps of the first frame at each lower resolution."""
+        return int(self.coarse_share * self.first_iterations / max(self.halvings, 1))
 
     @property
     def limits(self) -> ValueRange:

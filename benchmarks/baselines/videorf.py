@@ -44,8 +44,8 @@ _TUNED = Provenance(
     Origin.MEASURED,
     "this project, preset fast, rates low, medium and high",
     "as VideoRF, with estimated transform-codec bits in the loss instead of total variation and "
-    "temporal L1, a first frame that begins at half the resolution, a grid that follows the "
-    "pictures' pixels, fewer features and a smaller network, a Hilbert curve instead of Morton "
+    "temporal L1, a first frame that begins at a quarter of the resolution, a grid by the pixels "
+    "of the pictures, fewer features and a smaller network, a Hilbert curve instead of Morton "
     "order, a wider range for density, and starts that move along with the scene flow; one bake "
     "per rate",
     decoder="hardware",
@@ -129,9 +129,7 @@ class RatedVideoRf(VideoRf):
         """Bake the capture for the rate."""
         config = with_rate(footage.config, _named(rate))
         usual = OptimizeConfig()
-        own = replace(
-            config.optimize, vertex_order=usual.vertex_order, coarse_share=usual.coarse_share
-        )
+        own = replace(config.optimize, vertex_order=usual.vertex_order, halvings=usual.halvings)
         bake(footage.capture, replace(config, optimize=own), folder, progress)
 
 

@@ -14,7 +14,7 @@ SHARED_SETTINGS = (
     "shading.feature_count=8",
     "shading.width=32",
     "optimize.vertex_order=morton",
-    "optimize.coarse_share=0",
+    "optimize.halvings=0",
 )
 _PERFORMER = (*SHARED_SETTINGS, "resolution=128", "capture.scale=0.5", "capture.frames=0:10")
 _HOST = (*SHARED_SETTINGS, "resolution=128", "capture.scale=0.5", "capture.frames=0:12")

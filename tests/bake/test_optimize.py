@@ -119,7 +119,7 @@ def test_the_first_frame_depends_on_the_seed_alone(bench) -> None:
     assert weights_to_bytes(other.network) != weights_to_bytes(first.network)
 
 
-def test_the_first_frame_takes_its_steps_at_half_the_resolution_and_at_the_full_one(
+def test_the_first_frame_takes_its_steps_from_the_lowest_resolution_to_the_full_one(
     bench, monkeypatch
 ) -> None:
     taken = []
@@ -132,12 +132,13 @@ def test_the_first_frame_takes_its_steps_at_half_the_resolution_and_at_the_full_
     monkeypatch.setattr(AtlasTrainer, "fit", spy)
     scene, views = bench.scenes[0], bench.sphere.views()
     size = scene.geometry.grid.voxel_size
-    bench.optimizer(coarse_share=0.25).first(scene, views)
-    assert [step[:2] for step in taken] == [(2 * size, 2), (size, 6)]
-    assert taken[0][2] != taken[1][2]
-    taken.clear()
-    bench.optimizer(coarse_share=0.0).first(scene, views)
-    assert [step[:2] for step in taken] == [(size, 8)]
+    bench.optimizer(halvings=2, coarse_share=0.5).first(scene, views)
+    assert [step[:2] for step in taken] == [(4 * size, 2), (2 * size, 2), (size, 4)]
+    assert len({step[2] for step in taken}) == 3
+    for never in ({"halvings": 0}, {"coarse_share": 0.0}):
+        taken.clear()
+        bench.optimizer(**never).first(scene, views)
+        assert [step[:2] for step in taken] == [(size, 8)]
 
 
 def test_padding_texels_repeat_the_last_vertex(bench) -> None:
@@ -257,8 +258,8 @@ def test_useful_pixels_are_found_once_per_view_and_belong_to_it(bench, monkeypat
         used = optimizer.next(scene, shown, start, whole.network)
         fresh = bench.optimizer().next(scene, shown, start, whole.network)
         assert torch.equal(used.texels, fresh.texels)
-    # The first frame asks at half the resolution and at the full one.
-    assert len(asked) == 2 * 4 + 4 + 2 + 1
+    # The first frame asks at every resolution that it begins at, and at the full one.
+    assert len(asked) == 3 * 4 + 4 + 2 + 1
 
 
 def test_only_what_enters_or_leaves_the_occupancy_changes_its_density() -> None:

@@ -10,8 +10,10 @@ from bake.optimize_config import OptimizeConfig, ShadingConfig
 CONFIG = OptimizeConfig(initial_density=-1.5)
 
 
-def test_a_share_of_the_first_steps_is_taken_at_half_the_resolution() -> None:
-    assert replace(CONFIG, first_iterations=600, coarse_share=0.35).coarse_iterations == 210
+def test_lower_resolutions_share_their_part_of_the_first_steps_evenly() -> None:
+    first = replace(CONFIG, first_iterations=600, coarse_share=0.4)
+    assert replace(first, halvings=2).coarse_iterations == 120
+    assert replace(first, halvings=1).coarse_iterations == 240
     assert replace(CONFIG, first_iterations=1, coarse_share=0.9).coarse_iterations == 0
     for wrong in (-0.1, 0.91):
         with pytest.raises(ValueError, match="coarse_share"):
