@@ -21,6 +21,7 @@ from bake.export import ExportOptions, export
 from bake.pipeline import bake
 from bake.profiles import EXPORT_PROFILES
 from bake.progress import LineProgress
+from bake.rate_search import PackageRate
 from bake.scene_folder import check_out_folder
 from bake.sequence import open_sequence
 from hwcodec import (
@@ -133,12 +134,14 @@ def _report_choice(choice: EncoderChoice) -> None:
         warn(f"{choice.requested} does not run here, {choice.encoder} did it: {choice.reason}")
 
 
-def _rate(arguments: argparse.Namespace) -> RateControl | None:
+def _rate(arguments: argparse.Namespace) -> RateControl | PackageRate | None:
     """The one rate that was asked for; None without any, which is the bake's own."""
     if arguments.crf is not None:
         return ConstantQuality(arguments.crf)
     if arguments.bitrate is not None:
         return TargetBitrate(arguments.bitrate)
+    if arguments.package_bitrate is not None:
+        return PackageRate(arguments.package_bitrate)
     return None if arguments.qp is None else ConstantQp(arguments.qp)
 
 
@@ -146,7 +149,7 @@ def _encode_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="encode-atlas",
         description="Encodes the atlases of a baked scene and writes a package.",
-        epilog="example: encode-atlas SCENE --out PACKAGE --codec libx265 --qp 24",
+        epilog="example: encode-atlas SCENE --out PACKAGE --codec libx265 --package-bitrate 2M",
     )
     parser.add_argument("scene", help="out folder of bake-sequence")
     parser.add_argument("--out", help="package folder, or one file when it ends with .vrf")
@@ -158,7 +161,14 @@ def _encode_parser() -> argparse.ArgumentParser:
         "--qp", type=int, help="constant quantization parameter (default: the bake's own)"
     )
     rate.add_argument("--crf", type=float, help="constant rate factor")
-    rate.add_argument("--bitrate", type=bits_per_second, help="bits per second, as in 800k or 2M")
+    rate.add_argument(
+        "--bitrate", type=bits_per_second, help="bits per second by the encoder's own rate control"
+    )
+    rate.add_argument(
+        "--package-bitrate",
+        type=bits_per_second,
+        help="most bits per second of the whole package, by trying QPs, as in 800k or 2M",
+    )
     parser.add_argument(
         "--profile", choices=sorted(EXPORT_PROFILES), help="default: web8 for H.264, else hq10"
     )

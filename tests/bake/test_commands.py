@@ -149,3 +149,24 @@ def test_a_folder_without_a_bake_is_refused(tmp_path, make) -> None:
     if make:
         folder.mkdir()
     assert encode_atlas([str(folder)]) == (1 if make else 2)
+
+
+def test_a_bake_for_a_bit_rate_is_encoded_within_it(tmp_path) -> None:
+    scene, out = tmp_path / "scene", tmp_path / "package"
+    words = ["capture.path=procedural:2:32", f"out={scene}", *SMALL, "rate=900k"]
+    assert bake_sequence(words) == 0
+    encode = open_sequence(scene).provenance["config"]["encode"]
+    assert encode["bits_per_second"] == 900_000
+    assert encode_atlas([str(scene), "--out", str(out), "--preset", "veryfast"]) == 0
+    sequence = open_sequence(scene)
+    most = 900_000 / 8 * sequence.frame_count / float(sequence.frame_rate)
+    assert open_package(out).size_bytes <= most
+
+
+def test_a_bit_rate_of_the_package_can_be_asked_for_when_encoding(scene, tmp_path) -> None:
+    out = tmp_path / "package"
+    words = [str(scene), "--out", str(out), "--preset", "veryfast", "--package-bitrate", "1200k"]
+    assert encode_atlas(words) == 0
+    sequence = open_sequence(scene)
+    most = 1_200_000 / 8 * sequence.frame_count / float(sequence.frame_rate)
+    assert open_package(out).size_bytes <= most
