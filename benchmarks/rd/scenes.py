@@ -17,6 +17,7 @@ SHARED_SETTINGS = (
     "optimize.halvings=0",
 )
 _PERFORMER = (*SHARED_SETTINGS, "resolution=128", "capture.scale=0.5", "capture.frames=0:10")
+_LONG = (*SHARED_SETTINGS, "resolution=128", "capture.scale=0.5", "capture.frames=0:40")
 _HOST = (*SHARED_SETTINGS, "resolution=128", "capture.scale=0.5", "capture.frames=0:12")
 # Small enough for every method to finish within minutes, large enough that a curve means something.
 _SMOKE = (
@@ -72,6 +73,7 @@ SCENES: Mapping[str, RdScene] = {
     scene.name: scene
     for scene in (
         RdScene("performer", "performer", _PERFORMER),
+        RdScene("performer-40", "performer", _LONG),
         RdScene("host", "host", _HOST),
         RdScene("smoke", "procedural", _SMOKE, is_built_in=True),
     )
