@@ -19,7 +19,7 @@ from benchmarks.rd.point import RdPoint
 UNCODED_DISTANCE_DB = 1.5
 MOTION_SAVING_PERCENT = 40.0
 VARIABLE_RATE_COST_PERCENT = 10.0
-TUNING_SAVING_PERCENT = 30.0
+TUNING_SAVING_PERCENT = 70.0
 
 _LAYER = re.compile(r"(?<![a-z])(?:l|layers?-?|levels?-?)(\d+)")
 
@@ -164,6 +164,28 @@ def _tuning(scene: SceneResults) -> Finding:
     return _delta(scene, pair, words, lambda v: v <= -TUNING_SAVING_PERCENT)
 
 
+def _ahead(scene: SceneResults) -> Finding:
+    words = (
+        "Is ours ahead of every other radiance-field method? `videorf` beside each",
+        "BD-rate at most 0 %",
+    )
+    others = [name for name in scene.methods if family_of(name) is Family.FIELDS]
+    if "videorf" not in scene.methods or not others:
+        return _open(words, "`videorf` and another radiance-field method are needed")
+    outcomes = {name: compare(scene, name, "videorf").rate for name in others}
+    found = {name: one.delta for name, one in outcomes.items() if one.delta is not None}
+    refused = [f"{name}: {one.reason}" for name, one in outcomes.items() if one.delta is None]
+    if not found:
+        return _open(words, "; ".join(refused))
+    worst = max(found, key=lambda name: found[name].value)
+    text = f"worst beside {worst}: BD-rate {found[worst].value:+.1f} %"
+    detail = ", ".join(
+        f"{name} {delta.value:+.1f} %{' (thin)' if outcomes[name].is_thin else ''}"
+        for name, delta in found.items()
+    )
+    return _closed(words, text, "; ".join([detail, *refused]), is_met=found[worst].value <= 0)
+
+
 _QUESTIONS: tuple[Callable[[SceneResults], Finding], ...] = (
     _uncoded,
     _monotone,
@@ -172,6 +194,7 @@ _QUESTIONS: tuple[Callable[[SceneResults], Finding], ...] = (
     _layers,
     _variable,
     _tuning,
+    _ahead,
 )
 
 

@@ -76,7 +76,7 @@ CLAIMS = {
     "motion": ("rerf", "rerf-intra", "motion compensation", 0.6),
     "joint": ("jointrf", "rerf", "training with the rate", 1.0),
     "variable": ("vrvvc", "vrvvc-separate", "one model", 1.1),
-    "tuning": ("videorf", "videorf-plain", "our tuning", 0.7),
+    "tuning": ("videorf", "videorf-plain", "our tuning", 0.3),
 }
 claims = pytest.mark.parametrize(
     ("test", "anchor", "words", "factor"), CLAIMS.values(), ids=CLAIMS.keys()
@@ -103,6 +103,20 @@ def test_a_claim_without_curves_is_open_and_says_why(test, anchor, words, factor
     short = answer([*curve(anchor, 1), *curve(test, 1, count=3)], words)
     assert short.verdict is OPEN
     assert "expected 4 or more" in short.detail
+
+
+def test_ours_is_ahead_only_where_it_is_beside_every_method() -> None:
+    ours, ahead = curve("videorf", 10), "ahead of every other"
+    behind = answer([*ours, *curve("rerf", 12), *curve("hpc", 9)], ahead)
+    assert behind.verdict is NOT_MET
+    assert behind.found == "worst beside hpc: BD-rate +11.1 %"
+    assert "rerf -16.7 %" in behind.detail
+    assert answer([*ours, *curve("rerf", 12), *curve("mjpeg", 1)], ahead).verdict is MET
+    short = answer([*ours, *curve("rerf", 12), *curve("hpc", 1, count=2)], ahead)
+    assert short.verdict is MET
+    assert "hpc: " in short.detail
+    assert answer(ours, ahead).verdict is OPEN
+    assert answer(curve("rerf", 1), ahead).verdict is OPEN
 
 
 def test_a_claim_on_little_overlap_says_so() -> None:
@@ -145,6 +159,6 @@ def test_without_layer_labels_every_point_is_a_layer() -> None:
 def test_every_question_states_its_bar() -> None:
     (scene,) = by_scene(curve("rerf", 1))
     found = findings(scene)
-    assert len(found) == 7
+    assert len(found) == 8
     assert all(one.bar and one.question.count("?") == 1 for one in found)
     assert {one.verdict for one in found} == {MET, OPEN}
