@@ -28,9 +28,9 @@ _LITERAL_KEYS = frozenset({"capture.path", "capture.frames", "out"})
 
 # What a bit rate is composed with until the capture tells which of the rates it is closest to.
 _USUAL_RATE = "medium"
-# Bits that packages of these rates spend per pixel of one captured view and frame, measured on two
-# captures of a moving person at 200 and 256 pixels.
-_BITS_PER_PIXEL = {"low": 0.25, "medium": 0.6, "high": 1.5}
+# Bits that packages of these rates spend per pixel of one captured view and frame: between two
+# captures of a moving person at 200 and 256 pixels, one of which moves little and one much.
+_BITS_PER_PIXEL = {"low": 0.4, "medium": 1.2, "high": 3.0}
 
 
 class ConfigError(BakeError, ValueError):

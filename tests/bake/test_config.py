@@ -68,7 +68,7 @@ def test_a_bit_rate_is_kept_for_the_encoder(written, bits) -> None:
 def test_a_bit_rate_takes_the_settings_of_the_closest_rate() -> None:
     capture = open_capture(CaptureOptions("procedural:1:100"))
     per_bit_and_pixel = 100 * 100 * float(capture.frame_rate)
-    for name, bits in (("low", 0.05), ("low", 0.3), ("medium", 0.6), ("high", 1.4), ("high", 90)):
+    for name, bits in (("low", 0.05), ("low", 0.5), ("medium", 1.1), ("high", 2.8), ("high", 90)):
         words = [f"rate={bits * per_bit_and_pixel:.0f}", "seed=4"]
         found = fit_bit_rate(load_command(words), words, capture)
         expected = load_command([f"rate={name}", "seed=4"])

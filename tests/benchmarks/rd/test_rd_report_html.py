@@ -135,7 +135,7 @@ def test_crops_carry_the_captured_picture_and_one_per_method(outline) -> None:
 def test_answers_hold_every_scene(outline) -> None:
     chips = [str(known.get("class")) for _, known in outline.elements]
     verdicts = [kind for kind in chips if kind.startswith("chip ")]
-    assert len(verdicts) == 7 * 2
+    assert len(verdicts) == 8 * 2
     assert {"chip met", "chip not-met", "chip not-measured"} >= set(verdicts)
 
 
