@@ -73,7 +73,7 @@ class Published:
 def publish(packages: Sequence[str | Path], out: str | Path, options: PublishOptions) -> Published:
     """Write the folder ``out``, all of it or nothing; it may replace one published before.
 
-    Packages of one bake become rungs of one scene. Without an H.264 package among them, which every
+    Packages of one capture become rungs of one scene. Without an H.264 package among them, which every
     browser decodes, one is made from the largest.
 
     Raises:

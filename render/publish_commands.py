@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         metavar="PACKAGE",
-        help="folder or .vrf file; several of one bake become rungs to choose from",
+        help="folder or .vrf file; several of one capture become rungs to choose from",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="to be written")
     parser.add_argument("--title", default="", metavar="T", help="the capture's name unless given")

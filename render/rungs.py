@@ -111,6 +111,8 @@ def is_for_every_player(scene: BakedScene) -> bool:
 def check_same_scene(scenes: Sequence[BakedScene]) -> None:
     """Insist that packages show the same frames of the same scene from the same cameras.
 
+    They may come of several bakes, one per rate: grid, features and network are each package's own.
+
     Raises:
         SceneError: if they do not.
     """
@@ -128,7 +130,7 @@ def check_same_scene(scenes: Sequence[BakedScene]) -> None:
                 shown = "others" if isinstance(got, bytes) else f"{got}, expected {expected}"
                 raise SceneError(
                     f"{other.package.path} shows another scene than {first.package.path}: its "
-                    f"{what} is {shown}; publish packages of one bake together"
+                    f"{what} is {shown}; publish packages of one capture together"
                 )
 
 

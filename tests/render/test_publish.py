@@ -52,6 +52,23 @@ def test_a_folder_holds_player_shaders_poster_playlists_and_rungs(packages, tmp_
     assert cv2.imread(str(done.folder / "poster.png")).shape[0] == 720
 
 
+def test_bakes_for_several_rates_are_rungs_of_one_scene(
+    baked_sequence, wide_sequence, tmp_path
+) -> None:
+    """Another grid, other features, another network: each rung is played by its own record."""
+    given = {"low": (baked_sequence, 36), "high": (wide_sequence, 22)}
+    for name, (sequence, qp) in given.items():
+        export(sequence, tmp_path / name, ExportOptions("libx264", "web8", ConstantQp(qp)))
+    done = publish([tmp_path / name for name in given], tmp_path / "site", PublishOptions())
+    rungs = scene_record(done.folder)["rungs"]
+    assert [rung["name"] for rung in rungs] == ["h264-8bit-qp-36", "h264-8bit-qp-22"]
+    scenes = [open_scene(done.folder / "rungs" / rung["name"]) for rung in rungs]
+    assert scenes[0].record.grid != scenes[1].record.grid
+    assert scenes[0].record.shading != scenes[1].record.shading
+    for scene in scenes:
+        assert scene.frame_count == 3
+
+
 def test_rungs_are_the_packages_to_the_byte_and_in_order_of_their_rate(packages, tmp_path) -> None:
     given = [packages["fine"], packages["coarse"]]
     done = publish(given, tmp_path / "site", PublishOptions())
