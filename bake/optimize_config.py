@@ -50,7 +50,8 @@ class OptimizeConfig:
         final_factor: what the rates have shrunk to at the end of a frame.
         later_factor: what density and feature rates are multiplied by after the first frame.
         density_range, feature_range: limits of texel values, which are also the codec's range.
-        levels: steps of the simulated quantizer; 0 turns it off.
+        levels: steps of the simulated quantizer; 0 turns it off, which saved 1 and 3 % of the bytes
+            on two captures: an encoder's own rounding is far coarser.
         initial_density: density before activation of a vertex without history.
         lifted_density: least density that a vertex starts with when it enters a frame's occupancy.
         flow_spacing: voxels between the points at which the flow from frame to frame is estimated,
@@ -76,7 +77,7 @@ class OptimizeConfig:
     later_factor: float = 1.0
     density_range: float = 8.0
     feature_range: float = 4.0
-    levels: int = 219
+    levels: int = 0
     initial_density: float = -3.0
     lifted_density: float = -3.0
     flow_spacing: int = 8

@@ -129,7 +129,12 @@ class RatedVideoRf(VideoRf):
         """Bake the capture for the rate."""
         config = with_rate(footage.config, _named(rate))
         usual = OptimizeConfig()
-        own = replace(config.optimize, vertex_order=usual.vertex_order, halvings=usual.halvings)
+        own = replace(
+            config.optimize,
+            vertex_order=usual.vertex_order,
+            halvings=usual.halvings,
+            levels=usual.levels,
+        )
         bake(footage.capture, replace(config, optimize=own), folder, progress)
 
 

@@ -15,6 +15,7 @@ SHARED_SETTINGS = (
     "shading.width=32",
     "optimize.vertex_order=morton",
     "optimize.halvings=0",
+    "optimize.levels=219",
 )
 _PERFORMER = (*SHARED_SETTINGS, "resolution=128", "capture.scale=0.5", "capture.frames=0:10")
 _LONG = (*SHARED_SETTINGS, "resolution=128", "capture.scale=0.5", "capture.frames=0:40")
