@@ -21,7 +21,7 @@ class EncodeConfig:
         ValueError: if a number is out of range.
     """
 
-    qp: int = 30
+    qp: int = 28
     bits_per_second: int = 0
 
     def __post_init__(self) -> None:

@@ -73,8 +73,8 @@ class Published:
 def publish(packages: Sequence[str | Path], out: str | Path, options: PublishOptions) -> Published:
     """Write the folder ``out``, all of it or nothing; it may replace one published before.
 
-    Packages of one capture become rungs of one scene. Without an H.264 package among them, which every
-    browser decodes, one is made from the largest.
+    Packages of one capture become rungs of one scene. Without an H.264 package among them, which
+    every browser decodes, one is made from the largest.
 
     Raises:
         SceneError: if there is no package, or they show different scenes.

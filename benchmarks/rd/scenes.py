@@ -16,6 +16,8 @@ SHARED_SETTINGS = (
     "optimize.vertex_order=morton",
     "optimize.halvings=0",
     "optimize.levels=219",
+    "losses.intra_bits=3.0e-3",
+    "losses.inter_bits=4.0e-3",
 )
 _PERFORMER = (*SHARED_SETTINGS, "resolution=128", "capture.scale=0.5", "capture.frames=0:10")
 _LONG = (*SHARED_SETTINGS, "resolution=128", "capture.scale=0.5", "capture.frames=0:40")

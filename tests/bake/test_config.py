@@ -46,11 +46,11 @@ def test_the_rates_are_low_medium_and_high_and_medium_is_the_default() -> None:
     assert load_config() == load_config(["rate=medium"])
 
 
-def test_a_lower_rate_has_larger_voxels_and_a_higher_qp() -> None:
+def test_a_lower_rate_has_no_finer_voxels_fewer_features_and_a_higher_qp() -> None:
     low, medium, high = (load_config([f"rate={name}"]) for name in rate_names())
-    assert low.voxel_pixels > medium.voxel_pixels > high.voxel_pixels
+    assert low.voxel_pixels > medium.voxel_pixels >= high.voxel_pixels
     assert low.encode.qp > medium.encode.qp > high.encode.qp
-    assert low.shading.feature_count <= medium.shading.feature_count <= high.shading.feature_count
+    assert low.shading.feature_count < medium.shading.feature_count < high.shading.feature_count
 
 
 def test_a_preset_of_fixed_sizes_wins_over_the_rate() -> None:

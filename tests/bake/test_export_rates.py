@@ -28,14 +28,14 @@ def sequence(baked_sequence) -> BakedSequence:
 
 
 def test_without_a_rate_the_bake_s_own_is_taken(sequence, tmp_path) -> None:
-    for name, rate in (("own", None), ("stated", ConstantQp(30))):
+    for name, rate in (("own", None), ("stated", ConstantQp(28))):
         export(sequence, tmp_path / name, replace(QUICK, rate=rate))
     assert open_package(tmp_path / "own").digest() == open_package(tmp_path / "stated").digest()
 
 
 def test_scales_of_other_standards_are_stretched(sequence, tmp_path) -> None:
     export(sequence, tmp_path / "out", ExportOptions("libsvtav1"))
-    assert open_package(tmp_path / "out").scene["rate"] == "qp 37"
+    assert open_package(tmp_path / "out").scene["rate"] == "qp 35"
 
 
 def test_a_bit_rate_of_the_package_is_kept_with_the_best_quality(sequence, tmp_path) -> None:
