@@ -170,7 +170,7 @@ TUNED = RatedVideoRf(
     "videorf",
     _TUNED,
     "bake",
-    rated_qps(low=(40, 36, 32, 28, 24), medium=(30, 27), high=(23, 19)),
+    rated_qps(low=(40, 36, 32, 28, 24), medium=(27,), high=(23, 19)),
     version=3,
 )
 PLAIN = VideoRf("videorf-plain", _PLAIN, "bake-plain", _RATES, "plain", version=2)
