@@ -156,7 +156,7 @@ def leave_one_out(samples: Sequence[Sample], encoder: str) -> list[tuple[str, Fi
 
 def bake_name(path: Path) -> str:
     """What a bake's folder is called in results."""
-    return path.resolve().name
+    return path.absolute().name
 
 
 def _group(
