@@ -186,11 +186,12 @@ def baked_packages(
 ) -> Mapping[str, Path]:
     """The same bake as packages: ``raw`` keeps every code, ``h264`` really compresses."""
     from bake.export import ExportOptions, export
+    from hwcodec import ConstantQp
 
     folder = tmp_path_factory.mktemp("packages")
     encoders = {"raw": "raw", "h264": "libx264"}
     for name, encoder in encoders.items():
-        export(baked_sequence, folder / name, ExportOptions(encoder, "web8"))
+        export(baked_sequence, folder / name, ExportOptions(encoder, "web8", ConstantQp(24)))
     return {name: folder / name for name in encoders}
 
 
@@ -200,8 +201,9 @@ def wide_packages(
 ) -> Mapping[str, Path]:
     """The wide bake as ``h264`` in web8 with marks, and as ``hevc`` in 10 bits without."""
     from bake.export import ExportOptions, export
+    from hwcodec import ConstantQp
 
     folder = tmp_path_factory.mktemp("wide_packages")
     for name, encoder in (("h264", "libx264"), ("hevc", "libx265")):
-        export(wide_sequence, folder / name, ExportOptions(encoder))
+        export(wide_sequence, folder / name, ExportOptions(encoder, rate=ConstantQp(24)))
     return {name: folder / name for name in ("h264", "hevc")}

@@ -25,4 +25,4 @@ def test_the_example_runs_as_written(tmp_path, monkeypatch, capsys) -> None:
     exec(compile(example(), "README.md", "exec"), names)
     assert (tmp_path / "out" / "fox.vrf").is_file()
     assert tuple(names["image"].shape) == (256, 256, 3)  # type: ignore[attr-defined]
-    assert capsys.readouterr().out.count("torch.Size([9, ") == 10
+    assert capsys.readouterr().out.count("torch.Size([7, ") == 10
