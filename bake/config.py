@@ -166,9 +166,10 @@ def describe(command: BakeCommand) -> str:
 
 
 def rate_names() -> tuple[str, ...]:
-    """The rates that have a name, from few bytes to many."""
+    """The rates that have a name, from few bytes to many; those that a user added come last."""
     found = {path.stem for path in (CONFIG_FOLDER / "rate").glob("*.yaml")}
-    return tuple(sorted(found, key=["low", "medium", "high"].index))
+    own = [name for name in _BITS_PER_PIXEL if name in found]
+    return (*own, *sorted(found - {*own}))
 
 
 def preset_names() -> tuple[str, ...]:

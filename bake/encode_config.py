@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import bake.limits as bounds
-from hwcodec.records import whole_number
+from hwcodec.records import named_values, whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class EncodeConfig:
         Raises:
             ValueError: if it says something else than such numbers.
         """
-        stated = provenance["config"].get("encode", {})
-        known = {name: stated[name] for name in cls.__slots__ if name in stated}
+        stated = named_values("config.encode", provenance["config"].get("encode", {}), "")
+        known: dict[str, Any] = {n: stated[n] for n in cls.__slots__ if n in stated}
         return cls(**known)
 
 

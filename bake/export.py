@@ -143,14 +143,18 @@ def _content_within(job: _Job, rate: PackageRate, report: Progress) -> PackageCo
     if span is None or _is_exact(job.profile[1], job.choice):
         return _content(job, Lossless(), report)
     first = _own_qp(job.sequence, job.choice)
-    tried: dict[int, PackageContent] = {}
+    most = rate.bytes_of(job.sequence.frame_count, job.sequence.frame_rate)
+    fits: dict[int, PackageContent] = {}
 
     def size_at(qp: int) -> int:
-        tried[qp] = _content(job, ConstantQp(qp), report)
-        return content_size(tried[qp])
+        content = _content(job, ConstantQp(qp), report)
+        size = content_size(content)
+        if size <= most:
+            fits.clear()  # Every package that fits is better than the one before, and large.
+            fits[qp] = content
+        return size
 
-    most = rate.bytes_of(job.sequence.frame_count, job.sequence.frame_rate)
-    return tried[find_qp(size_at, most, QpRange(*span, first))]
+    return fits[find_qp(size_at, most, QpRange(*span, first))]
 
 
 def _own_rate(sequence: BakedSequence, choice: EncoderChoice) -> RateControl | PackageRate:

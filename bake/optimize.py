@@ -112,7 +112,7 @@ class SequenceOptimizer:
             feature_count = self._shading.feature_count
             return fresh_texels(scene.mapping, config, feature_count, self._seed)
         occupancy = halve(occupancy_of(scene.mapping, scene.geometry.grid))
-        coarse = build_group(occupancy, config.block_size, VertexOrder(config.vertex_order))
+        coarse = build_group(occupancy, config.block_size, config.order)
         start = self._start(coarse, views, shading, halvings - 1)
         schedule = self._schedule(count, _LAST_STREAM - halvings)
         schedule = replace(schedule, rates=replace(schedule.rates, final_factor=_COARSE_FACTOR))

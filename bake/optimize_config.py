@@ -108,6 +108,11 @@ class OptimizeConfig:
             finite_number(f"{name} within the density_range", getattr(self, name), -limit, limit)
 
     @property
+    def order(self) -> VertexOrder:
+        """The curve that ``vertex_order`` names."""
+        return VertexOrder(self.vertex_order)
+
+    @property
     def coarse_iterations(self) -> int:
         """Steps of the first frame at each lower resolution."""
         return int(self.coarse_share * self.first_iterations / max(self.halvings, 1))

@@ -40,7 +40,7 @@ from bake.sequence import (
 )
 from hwcodec.records import finite_number, whole_number
 from render.devices import ON_CPU, DeviceChoice
-from render.mapping import MappingTable, VertexOrder
+from render.mapping import MappingTable
 from render.occupancy import OccupancyGrid, VoxelGrid
 from render.occupancy_codec import decode_occupancy, encode_occupancy
 from render.shading import ShadingMlp, weights_from_bytes, weights_to_bytes
@@ -159,8 +159,7 @@ class Bake:
         last: _Atlas | None = None
         for plan in plans:
             config = self._config.optimize
-            order = VertexOrder(config.vertex_order)
-            scene = build_group(plan.occupancy, config.block_size, order)
+            scene = build_group(plan.occupancy, config.block_size, config.order)
             for index in plan.frames:
                 last, network = self._frame(optimizer, (plan, scene), index, (last, network))
                 files.append(self._relative(f"atlas/frame{index:05d}", last.key, "npy"))
@@ -266,7 +265,7 @@ class Bake:
                 config.optimize.density_range,
                 config.optimize.feature_range,
                 capture.background,
-                VertexOrder(config.optimize.vertex_order),
+                config.optimize.order,
             ),
             rig=Rig(capture.cameras, capture.split.train, capture.split.test),
             frame_rate=capture.frame_rate,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import bake.limits as bounds
+from bake.encode_config import EncodeConfig
 from hwcodec.records import (
     LARGEST_SIDE,
     file_name,
@@ -212,6 +213,8 @@ def read_frame_rate(value: object) -> Fraction:
 def read_provenance(value: object) -> Mapping[str, Any]:
     """The provenance, which says at least which capture was baked, how large and which frames.
 
+    If it says for which rate as well, that is one.
+
     Raises:
         ValueError: if it does not.
     """
@@ -221,4 +224,5 @@ def read_provenance(value: object) -> Mapping[str, Any]:
     capture = named_values("config.capture", config["capture"], "scale frames")
     positive_number("config.capture.scale", capture["scale"], 1.0)
     some_text("config.capture.frames", capture["frames"])
+    EncodeConfig.of(record)
     return record

@@ -127,3 +127,12 @@ def test_a_view_without_a_camera_is_refused_by_its_part(train, test, said) -> No
     with pytest.raises(ValueError, match=said):
         read_rig(rig)
     assert read_rig({**rig, "train": [0], "test": [0]}).test == (0,)
+
+
+@pytest.mark.parametrize("encode", [[], "low", {"qp": 99}, {"bits_per_second": "2M"}], ids=str)
+def test_a_provenance_whose_rate_is_none_is_refused(encode) -> None:
+    capture = {"scale": 1.0, "frames": ":"}
+    good = {"capture": "fox", "config": {"capture": capture}}
+    assert read_provenance(good) == good
+    with pytest.raises(ValueError, match=r"encode|qp|bits_per_second"):
+        read_provenance({"capture": "fox", "config": {"capture": capture, "encode": encode}})
