@@ -52,18 +52,30 @@ def round_group(
     planes: Sequence[Tensor], plans: tuple[PicturePlan, ...], steps: Sequence[float]
 ) -> tuple[RoundedPicture, ...]:
     """Code the planes (rows, columns) of a closed group, each with its own quantizer step."""
-    whole = [whole_blocks(plane) for plane in planes]
     decoded: dict[int, Tensor] = {}
     found: dict[int, RoundedPicture] = {}
     for index in coding_order(plans):
         references = [decoded[reference] for reference in plans[index].references]
-        prediction = _predict(whole[index], references)
-        offset = _INTER_OFFSET if references else _INTRA_OFFSET
-        levels = _levels(whole[index] - prediction, steps[index], offset)
-        decoded[index] = prediction + _residual(levels, steps[index])
+        decoded[index], levels = _code(whole_blocks(planes[index]), references, steps[index])
         rows, columns = planes[index].shape
         found[index] = _described(decoded[index][:rows, :columns], levels)
     return tuple(found[index] for index in range(len(planes)))
+
+
+def round_plane(plane: Tensor, reference: Tensor | None, step: float) -> Tensor:
+    """A plane (rows, columns) as decoded, predicted from one that is decoded already or alone."""
+    references = [] if reference is None else [whole_blocks(reference)]
+    decoded, _ = _code(whole_blocks(plane), references, step)
+    rows, columns = plane.shape
+    return decoded[:rows, :columns]
+
+
+def _code(plane: Tensor, references: Sequence[Tensor], step: float) -> tuple[Tensor, Tensor]:
+    """A plane of whole blocks as decoded, and its levels."""
+    prediction = _predict(plane, references)
+    offset = _INTER_OFFSET if references else _INTRA_OFFSET
+    levels = _levels(plane - prediction, step, offset)
+    return prediction + _residual(levels, step), levels
 
 
 def _predict(plane: Tensor, references: Sequence[Tensor]) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from bake.block_loss import BlockLoss
 from bake.coarse import FrameViews
 from bake.coarse_to_fine import halve, occupancy_of, refine
+from bake.codec_loop import CodecLoop, Correction, LoopConfig, chain_of
 from bake.field_adam import Rates
 from bake.losses import LossConfig
 from bake.optimize_config import OptimizeConfig, ShadingConfig
@@ -63,7 +64,7 @@ class FrameResult:
 
 
 class SequenceOptimizer:
-    """Trains frames in order; holds the current group's trainer, and useful pixels per view.
+    """Trains frames in order; holds the current group's trainer, codec and useful pixels per view.
 
     Everything runs on ``device``; results come back to the processor.
     """
@@ -74,13 +75,18 @@ class SequenceOptimizer:
         background: tuple[float, ...],
         seed: int,
         device: str = "cpu",
+        loop: LoopConfig | None = None,
     ) -> None:
         self._config, self._losses, self._shading = configs
+        self._loop = loop or LoopConfig()
         self._background = torch.tensor(background, dtype=torch.float32, device=device)
         self._seed, self._device = seed, device
         self._group: GroupScene | None = None
         self._trainer: AtlasTrainer | None = None
         self._useful: dict[int, Tensor] = {}
+        self._codec: CodecLoop | None = None
+        # Frames of the group that the codec has not gone through yet: a resumed bake may never ask.
+        self._followed: list[Tensor] = []
 
     def first(
         self, scene: GroupScene, views: FrameViews, occupancy: OccupancyGrid | None = None
@@ -97,7 +103,8 @@ class SequenceOptimizer:
         motion = None if occupancy is None else Motion(occupancy, occupancy)
         start = adapt_density(start, scene.mapping, motion, self._config)
         left = self._config.first_iterations - halvings * self._config.coarse_iterations
-        result = self._fit(scene, views, (start, None), (shading, self._schedule(left, 0)))
+        how = shading, self._schedule(left, 0)
+        result = self._fit(scene, views, (start, None, self._correction(scene)), how)
         return FrameResult(result[0], round_weights(network), result[1])
 
     def _start(
@@ -116,7 +123,7 @@ class SequenceOptimizer:
         start = self._start(coarse, views, shading, halvings - 1)
         schedule = self._schedule(count, _LAST_STREAM - halvings)
         schedule = replace(schedule, rates=replace(schedule.rates, final_factor=_COARSE_FACTOR))
-        texels, _ = self._fit(coarse, views, (start, None), (shading, schedule))
+        texels, _ = self._fit(coarse, views, (start, None, None), (shading, schedule))
         return refine(texels.float(), coarse.mapping, scene.mapping)
 
     def next(
@@ -130,7 +137,11 @@ class SequenceOptimizer:
         is_new = start.is_group_start
         iterations = self._config.group_iterations if is_new else self._config.iterations
         before = scene.field(start.texels.to(self._device), self._config)
+        correction = self._correction(scene)
         previous = None if is_new else before
+        if correction is not None and correction.loop.shown is not None:
+            # What a player will have when this frame's change is added to it.
+            previous = scene.field(correction.loop.shown.to(self._device), self._config)
         shading = Shading(deepcopy(network).to(self._device), self._background)
         schedule = self._schedule(iterations, start.frame_index)
         moved = start.texels
@@ -138,8 +149,24 @@ class SequenceOptimizer:
             flow = estimate_flow(before, start.views, views, self._config.flow_spacing)
             moved = move_texels(moved, scene.mapping, flow)
         begin = adapt_density(moved, scene.mapping, start.motion, self._config)
-        texels, report = self._fit(scene, views, (begin, previous), (shading, schedule))
+        texels, report = self._fit(scene, views, (begin, previous, correction), (shading, schedule))
         return FrameResult(texels, network, report)
+
+    def follow(self, scene: GroupScene, texels: Tensor) -> None:
+        """Take note of what the latest frame became, trained or taken over from an earlier run."""
+        self._enter(scene)
+        if self._codec is not None:
+            self._followed.append(texels)
+
+    def _correction(self, scene: GroupScene) -> Correction | None:
+        """What the codec in the loop does to the frame that comes next, if there is one."""
+        self._enter(scene)
+        if self._codec is None:
+            return None
+        for texels in self._followed:
+            self._codec.follow(texels)
+        self._followed.clear()
+        return Correction(self._codec, self._loop)
 
     def _schedule(self, iterations: int, frame_index: int) -> Schedule:
         config = self._config
@@ -158,12 +185,12 @@ class SequenceOptimizer:
         self,
         scene: GroupScene,
         views: FrameViews,
-        start: tuple[Tensor, Field | None],
+        start: tuple[Tensor, Field | None, Correction | None],
         how: tuple[Shading, Schedule],
     ) -> tuple[Tensor, FitReport]:
         """Train one frame; the result is rounded to what a stored atlas holds."""
         trainer = self._enter(scene)
-        texels, previous = start
+        texels, previous, correction = start
         trainer.load(texels)
         for index, camera in zip(views.indices, views.cameras, strict=True):
             if index not in self._useful:  # Found once per view and group.
@@ -172,15 +199,18 @@ class SequenceOptimizer:
         pictures = [view.rgb for view in views.views]
         rays = TrainingRays(scene.geometry, views.cameras, pictures, useful)
         loss = BlockLoss(self._losses, self._config.block_size, self._config.limits, previous)
-        report = trainer.fit(rays, *how, loss)
+        report = trainer.fit(rays, *how, loss, correction)
         return scene.mapping.fill_padding(trainer.texels().cpu()).half(), report
 
     def _enter(self, scene: GroupScene) -> AtlasTrainer:
         """The trainer of this group; a new group forgets the old one's buffers."""
         if self._group is not scene or self._trainer is None:
             config = self._config
-            self._group, self._useful = scene, {}
-            features = self._shading.feature_count
+            self._group, self._useful, self._followed = scene, {}, []
+            features, chain = self._shading.feature_count, chain_of(self._loop)
+            self._codec = (
+                None if chain is None else CodecLoop(scene.mapping, config.limits, features, chain)
+            )
             self._trainer = AtlasTrainer(
                 scene.geometry, features, config.step, config.limits, self._device
             )

@@ -15,6 +15,7 @@ import bake.limits as bounds
 from bake.artifacts import ArtifactStore, damage_named, digest_arrays, make_key
 from bake.capture import Capture, CaptureOptions
 from bake.coarse import CoarseConfig, FrameViews, find_occupancy, read_training_views
+from bake.codec_loop import LoopConfig
 from bake.encode_config import EncodeConfig
 from bake.grid import choose_grid
 from bake.grouping import GroupingConfig, GroupPlan, plan_groups
@@ -66,6 +67,7 @@ class BakeConfig:
     optimize: OptimizeConfig = field(default_factory=OptimizeConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     shading: ShadingConfig = field(default_factory=ShadingConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
     seed: int = 0
 
@@ -153,6 +155,7 @@ class Bake:
             self._capture.background,
             self._config.seed,
             self._device.device,
+            self._config.loop,
         )
         files: list[str] = []
         network: tuple[ShadingMlp, str] | None = None
@@ -199,6 +202,7 @@ class Bake:
             message = f"{-10 * np.log10(max(result.report.error, 1e-10)):.2f} dB on training rays"
         if network is None:
             raise AssertionError("the first frame always brings the network")
+        optimizer.follow(scene, texels)
         self._progress.advance(f"frame {index} (group at {plan.first_frame}): {message}")
         return _Atlas(key, plan, scene.mapping, texels, occupancy, views), network
 
@@ -229,7 +233,7 @@ class Bake:
             last.key if last else "",
             digest_arrays([plan.occupancy.vertices, occupancy.vertices]),
             self._digests[index],
-            (self._grid, config.optimize, config.losses, config.shading, config.seed),
+            (self._grid, config.optimize, config.losses, config.shading, config.loop, config.seed),
             index in plan.frames and index == plan.first_frame,
         )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from bake.sequence import BakedSequence
+from bake.value_range import ValueRange
 from hwcodec import (
     PROFILES,
     YUV420P8,
@@ -68,6 +69,12 @@ def find_profile(name: str) -> Profile:
 def make_quantizer(sequence: BakedSequence, profile: Profile) -> Quantizer:
     """One range per channel: the limits that training kept texel values within, or wider."""
     settings = sequence.settings
-    features = [settings.feature_range] * sequence.shading.feature_count
-    limit = torch.tensor([settings.density_range * profile.density_spread, *features])
+    limits = ValueRange(settings.density_range, settings.feature_range)
+    limit = value_limits(limits, sequence.shading.feature_count, profile)
     return Quantizer.of(-limit, limit, profile.codes)
+
+
+def value_limits(limits: ValueRange, feature_count: int, profile: Profile) -> torch.Tensor:
+    """Half the range of every channel (1 + feature_count,): training's limits, or wider."""
+    features = [limits.feature] * feature_count
+    return torch.tensor([limits.density * profile.density_spread, *features])

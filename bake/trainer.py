@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bake.block_loss import BlockLoss
+from bake.codec_loop import Correction
 from bake.field_adam import FieldAdam, Rates
 from bake.losses import LossConfig, opacity_entropy, photometric
 from bake.rays import RayBatch, TrainingRays
@@ -85,19 +86,31 @@ class AtlasTrainer:
         return torch.cat([self._master.density[:-1, None], features], 1)
 
     def fit(
-        self, rays: TrainingRays, shading: Shading, schedule: Schedule, block_loss: "BlockLoss"
+        self,
+        rays: TrainingRays,
+        shading: Shading,
+        schedule: Schedule,
+        block_loss: "BlockLoss",
+        correction: Correction | None = None,
     ) -> FitReport:
         """Train on one frame; fresh optimizer state, so that a frame depends on its start only.
 
-        Rays and shading must be on the trainer's device. The processor repeats itself to the bit;
+        With a correction rays see the values as its codec shows them. Rays and shading must be on
+        the trainer's device. The processor repeats itself to the bit;
         a CUDA device adds gradients in an order of its own and repeats itself up to rounding.
         """
         with single_torch_thread():
-            return self._fit(rays, shading, schedule, block_loss)
+            return self._fit(rays, shading, schedule, (block_loss, correction))
 
     def _fit(
-        self, rays: TrainingRays, shading: Shading, schedule: Schedule, block_loss: "BlockLoss"
+        self,
+        rays: TrainingRays,
+        shading: Shading,
+        schedule: Schedule,
+        regular: tuple["BlockLoss", Correction | None],
     ) -> FitReport:
+        block_loss, correction = regular
+        shift: Tensor | None = None
         device = self._master.density.device
         generator = torch.Generator(device).manual_seed(schedule.seed)
         adam = FieldAdam(self._master, self.limits)
@@ -109,10 +122,20 @@ class AtlasTrainer:
             errors.append(self._accumulate(batch, shading, block_loss.config))
             extra = block_loss.gradient(self._master)
             adam.update(self._seen, self._slabs, extra, (schedule.rates, factor))
+            if correction is not None and correction.is_due(iteration, schedule.iterations):
+                shift = correction.of(self.texels())
+            if shift is not None:
+                self._show(shift)
         tail = errors[-max(len(errors) // 4, 1) :]
         # Looked at once, so that a device need not be waited for at every step.
         error = torch.stack(tail).double().mean().item()
         return FitReport(error, block_loss.bits(self._master))
+
+    def _show(self, shift: Tensor) -> None:
+        """Let rays see the trained values plus a shift (texel_count, 1 + feature_count)."""
+        used = self._feature_count
+        torch.add(self._master.density[:-1], shift[:, 0], out=self._seen.density[:-1])
+        self._seen.features[:-1, :used] = self._master.features[:-1, :used] + shift[:, 1:]
 
     def _accumulate(self, batch: RayBatch, shading: Shading, config: LossConfig) -> Tensor:
         """Adds one batch's gradients to the slabs and steps the network; the squared error."""

@@ -32,6 +32,9 @@ from hwcodec import (
 )
 
 _CODE_BITS = 8
+# Rounds of a fit, after which prices have settled, and the relative error below which none is
+# better than another.
+_ROUNDS, _SMALL_ERROR = 30, 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +97,9 @@ def sample_bake(
 
 
 def fit_model(samples: Sequence[Sample], encoder: str) -> RateModel:
-    """The prices that predict these samples best, in the sense of squared relative errors.
+    """The prices that predict these samples best, in the sense of absolute relative errors.
+
+    By squared errors weighed anew in each of a few rounds, so that a few odd pictures count little.
 
     Raises:
         ValueError: if a kind of picture is not among them.
@@ -112,7 +117,10 @@ def fit_model(samples: Sequence[Sample], encoder: str) -> RateModel:
             )
         bits = np.array([8.0 * sample.bytes for sample in own])
         factors = np.stack([sample.factors for sample in own])
-        found, _ = nnls(factors / bits[:, None], np.ones(len(bits)))
+        relative, weights = factors / bits[:, None], np.ones(len(bits))
+        for _ in range(_ROUNDS):
+            found, _ = nnls(relative * weights[:, None], weights)
+            weights = np.abs(relative @ found - 1).clip(_SMALL_ERROR) ** -0.5
         prices[kind] = tuple(float(price) for price in found)
     return RateModel(encoder, careful(Tuning(), encoder).preset or "", prices)
 

@@ -18,7 +18,7 @@ import torch
 from bake.config import with_experiment, with_rate
 from bake.export import ExportOptions, export
 from bake.optimize_config import OptimizeConfig
-from bake.pipeline import bake
+from bake.pipeline import BakeConfig, bake
 from bake.progress import Progress
 from bake.sequence import open_sequence
 from benchmarks.rd.footage import Footage
@@ -44,10 +44,10 @@ _TUNED = Provenance(
     Origin.MEASURED,
     "this project, preset fast, rates low, medium and high",
     "as VideoRF, with estimated transform-codec bits in the loss instead of total variation and "
-    "temporal L1, a first frame that begins at a quarter of the resolution, a grid by the pixels "
-    "of the pictures, fewer features and a smaller network, a Hilbert curve instead of Morton "
-    "order, a wider range for density, and starts that move along with the scene flow; one bake "
-    "per rate",
+    "temporal L1, a rounding encoder in the loop, a first frame that begins at a quarter of the "
+    "resolution, a grid by the pixels of the pictures, fewer features and a smaller network, a "
+    "Hilbert curve instead of Morton order, a wider range for density, and starts that move along "
+    "with the scene flow; one bake per rate",
     decoder="hardware",
 )
 _SHARED = Provenance(
@@ -104,8 +104,11 @@ class VideoRf:
     def encode(self, footage: Footage, rate: Rate, folder: Path, out: Path) -> None:
         """Encode the bake at a QP."""
         del footage
-        options = ExportOptions("libx265", rate=ConstantQp(int(rate.value)))
-        export(open_sequence(folder), out, options)
+        export(open_sequence(folder), out, self.options(rate))
+
+    def options(self, rate: Rate) -> ExportOptions:
+        """How the bake is encoded at a rate."""
+        return ExportOptions("libx265", rate=ConstantQp(int(rate.value)))
 
     def decode(self, package: Package) -> Iterator[Frame]:
         """The frames that a player shows."""
@@ -127,15 +130,19 @@ class RatedVideoRf(VideoRf):
 
     def fit(self, footage: Footage, rate: Rate, folder: Path, progress: Progress) -> None:
         """Bake the capture for the rate."""
-        config = with_rate(footage.config, _named(rate))
-        usual = OptimizeConfig()
-        own = replace(
-            config.optimize,
-            vertex_order=usual.vertex_order,
-            halvings=usual.halvings,
-            levels=usual.levels,
-        )
-        bake(footage.capture, replace(config, optimize=own), folder, progress)
+        bake(footage.capture, rated(footage.config, _named(rate)), folder, progress)
+
+
+def rated(config: BakeConfig, name: str) -> BakeConfig:
+    """The protocol's settings with what a bake for a named rate has of its own."""
+    usual = OptimizeConfig()
+    own = replace(
+        config.optimize,
+        vertex_order=usual.vertex_order,
+        halvings=usual.halvings,
+        levels=usual.levels,
+    )
+    return replace(with_rate(config, name), optimize=own)
 
 
 def rated_qps(**qps: tuple[int, ...]) -> tuple[Rate, ...]:
@@ -154,15 +161,19 @@ def qp_rates(*qps: int) -> tuple[Rate, ...]:
 
 
 def ablation(experiment: str) -> VideoRf:
-    """The plain recipe with one thing changed, as ``configs/experiment`` states it."""
+    """The plain recipe or that of rate=medium with one thing changed, by ``configs/experiment``.
+
+    The two recipes themselves share their fits with the rows of the comparison.
+    """
+    recipe = "rate=medium" if experiment.partition("-")[0] == "medium" else "plain"
     changed = replace(
         _PLAIN,
         origin=Origin.MEASURED,
-        reproduced=f"the plain recipe with the changes of configs/experiment/{experiment}.yaml",
+        reproduced=f"the {recipe} recipe with the changes of configs/experiment/{experiment}.yaml",
     )
-    # The plain recipe itself is a row of the comparison already; its fit is shared.
-    label = "bake-plain" if experiment == "plain" else f"bake-{experiment}"
-    return VideoRf(f"ablation-{experiment}", changed, label, _RATES, experiment)
+    version = 1 if recipe == "plain" else TUNED.version
+    name, label = f"ablation-{experiment}", f"bake-{experiment}"
+    return VideoRf(name, changed, label, _RATES, experiment, version)
 
 
 _RATES = qp_rates(20, 24, 28, 32, 36, 40)
@@ -170,8 +181,8 @@ TUNED = RatedVideoRf(
     "videorf",
     _TUNED,
     "bake",
-    rated_qps(low=(40, 36, 32, 28, 24), medium=(27,), high=(23, 19)),
-    version=3,
+    rated_qps(low=(40, 36, 32), medium=(32, 28), high=(24, 20)),
+    version=4,
 )
 PLAIN = VideoRf("videorf-plain", _PLAIN, "bake-plain", _RATES, "plain", version=2)
 # What the codec ladder codes: one bake for all its rows, on the grid of the protocol.

@@ -16,6 +16,7 @@ SHARED_SETTINGS = (
     "optimize.vertex_order=morton",
     "optimize.halvings=0",
     "optimize.levels=219",
+    "loop.codec=none",
     "losses.intra_bits=3.0e-3",
     "losses.inter_bits=4.0e-3",
 )

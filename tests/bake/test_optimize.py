@@ -25,7 +25,7 @@ from bake.optimize import (
 )
 from bake.rays import useful_pixels
 from bake.scene_flow import SceneFlow, estimate_flow
-from bake.trainer import AtlasTrainer, Schedule
+from bake.trainer import AtlasTrainer, FitReport, Schedule
 from render.cameras import Camera
 from render.field import FieldGeometry
 from render.geometry import Aabb
@@ -125,9 +125,11 @@ def test_the_first_frame_takes_its_steps_from_the_lowest_resolution_to_the_full_
     taken = []
     fit = AtlasTrainer.fit
 
-    def spy(trainer: AtlasTrainer, rays: object, shading: object, schedule: Schedule, loss: object):  # noqa: ANN202
+    def spy(
+        trainer: AtlasTrainer, rays: object, shading: object, schedule: Schedule, *rest: object
+    ) -> FitReport:
         taken.append((trainer.field.geometry.grid.voxel_size, schedule.iterations, schedule.seed))
-        return fit(trainer, rays, shading, schedule, loss)
+        return fit(trainer, rays, shading, schedule, *rest)
 
     monkeypatch.setattr(AtlasTrainer, "fit", spy)
     scene, views = bench.scenes[0], bench.sphere.views()

@@ -249,3 +249,37 @@ def test_weights_of_zero_cost_nothing(scene) -> None:
     assert BlockLoss(OFF, SIDE, LIMITS, before).gradient(field) is None
     later_only = replace(OFF, temporal=1.0, inter_bits=1.0)
     assert BlockLoss(later_only, SIDE, LIMITS, None).gradient(field) is None
+
+
+class Shifted:
+    """A correction that is due after every step and moves every value by the same amount."""
+
+    def __init__(self, amount: float) -> None:
+        self.amount = amount
+
+    def is_due(self, iteration: int, iterations: int) -> bool:
+        return iteration < iterations
+
+    def of(self, texels: Tensor) -> Tensor:
+        return torch.full_like(texels, self.amount)
+
+
+def corrected(scene: Scene, amount: float) -> tuple[Tensor, FitReport]:
+    limits = replace(LIMITS, levels=0)
+    trainer, loss = scene.trainer(limits), BlockLoss(OFF, SIDE, limits, None)
+    report = trainer.fit(scene.rays, direct(), SCHEDULE, loss, Shifted(amount))
+    return trainer.texels(), report
+
+
+def test_a_codec_that_changes_nothing_changes_no_bit(scene) -> None:
+    texels, report = corrected(scene, 0.0)
+    expected = scene.fit(limits=replace(LIMITS, levels=0))
+    assert torch.equal(texels, expected[0])
+    assert report == expected[1]
+
+
+def test_values_make_up_for_what_the_codec_does_to_them(scene) -> None:
+    texels, report = corrected(scene, 0.5)
+    expected = scene.fit(limits=replace(LIMITS, levels=0))
+    assert float((texels - expected[0])[:, 0].mean()) < 0
+    assert report.error < 1.5 * expected[1].error

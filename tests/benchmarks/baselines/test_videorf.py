@@ -1,22 +1,32 @@
 """Ours, the plain recipe and its ablations as methods of the comparison."""
 
+from collections import Counter
+from dataclasses import fields, replace
+
 import pytest
 import torch
 
-from bake.config import experiment_names, rate_names, with_experiment, with_rate
+from bake.config import experiment_names, with_experiment
+from bake.sequence import BakedSequence, open_sequence
+from benchmarks.baselines.encoder_settings import NO_B
+from benchmarks.baselines.layered import LAYERED
 from benchmarks.baselines.per_sample import PER_SAMPLE, SampledFrame
 from benchmarks.baselines.raster_order import RASTER_ORDER, raster_image, texels_of
-from benchmarks.baselines.videorf import PLAIN, SHARED, TUNED, ablation
+from benchmarks.baselines.rotated_features import KLT, RotatedSequence
+from benchmarks.baselines.videorf import PLAIN, TUNED, ablation, rated
 from benchmarks.rd.method import ABLATION, ablation_names, find_method
 from benchmarks.rd.training import fresh_shading
 from hwcodec import open_package
 from render.cameras import Rays, pixel_rays
 from render.field import make_field
 from render.fragment import Appearance, render_rays_reference
+from render.shading import weights_from_bytes
 
 
 @pytest.mark.parametrize(
-    "method", [TUNED, PLAIN, RASTER_ORDER, PER_SAMPLE], ids=lambda method: method.name
+    "method",
+    [TUNED, PLAIN, RASTER_ORDER, PER_SAMPLE, LAYERED, KLT, NO_B],
+    ids=lambda method: method.name,
 )
 def test_more_bytes_bring_the_decoded_frames_nearer_to_the_bake(
     method, tiny_footage, fitted, coded, quality
@@ -53,7 +63,10 @@ def test_a_sample_shaded_alone_has_the_color_that_its_ray_has_when_it_is_the_onl
         assert torch.allclose(frame.shade(some), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", experiment_names())
+MEDIUM = [name for name in experiment_names() if name.partition("-")[0] == "medium"]
+
+
+@pytest.mark.parametrize("name", sorted({*experiment_names()} - {*MEDIUM}))
 def test_an_experiment_changes_the_plain_recipe_and_nothing_else(name, tiny_footage) -> None:
     plain = with_experiment(tiny_footage.config, "plain")
     changed = with_experiment(tiny_footage.config, name)
@@ -64,23 +77,23 @@ def test_an_experiment_changes_the_plain_recipe_and_nothing_else(name, tiny_foot
     assert find_method(f"{ABLATION}{name}") == ablation(name)
 
 
-def test_ours_bakes_for_each_rate_and_codes_each_bake_at_its_qps() -> None:
-    fits = [TUNED.fit_name(rate) for rate in TUNED.rates]
-    assert list(dict.fromkeys(fits)) == [f"bake-{name}" for name in rate_names()]
-    for rate in TUNED.rates:
-        assert rate.label.endswith(f"-qp{rate.value:.0f}")
-    assert not set(fits) & {PLAIN.fit_label, SHARED.fit_label}
+@pytest.mark.parametrize("name", MEDIUM)
+def test_an_experiment_changes_one_part_of_the_recipe_of_rate_medium(name, tiny_footage) -> None:
+    medium = with_experiment(tiny_footage.config, "medium")
+    changed = with_experiment(tiny_footage.config, name)
+    different = [
+        f.name for f in fields(medium) if getattr(medium, f.name) != getattr(changed, f.name)
+    ]
+    assert len(different) == (name != "medium")
+    assert changed.optimize.iterations == medium.optimize.iterations
+    assert ablation(name).fit_name(TUNED.rates[0]) == f"bake-{name}"
 
 
-def test_a_rate_changes_grid_network_and_weights_and_nothing_else(tiny_footage) -> None:
-    for name in rate_names():
-        config = with_rate(tiny_footage.config, name)
-        assert config.resolution == 0
-        assert config.optimize == tiny_footage.config.optimize
-        assert config.capture == tiny_footage.config.capture
-        assert config.losses.target_qp == tiny_footage.config.losses.target_qp
-    with pytest.raises(ValueError, match="'huge', expected one of low, medium, high"):
-        with_rate(tiny_footage.config, "huge")
+def test_the_recipe_of_rate_medium_is_that_of_the_rate_and_shares_its_fit(tiny_footage) -> None:
+    recipe = with_experiment(tiny_footage.config, "medium")
+    assert recipe == replace(rated(tiny_footage.config, "medium"), encode=recipe.encode)
+    fit = ablation("medium").fit_label, ablation("medium").version
+    assert fit == ("bake-medium", TUNED.version)
 
 
 def test_ablations_are_found_by_name_and_the_plain_one_shares_its_fit() -> None:
@@ -89,8 +102,39 @@ def test_ablations_are_found_by_name_and_the_plain_one_shares_its_fit() -> None:
     assert "ablation-per-sample" in names
     rate = PLAIN.rates[0]
     assert ablation("plain").fit_name(rate) == PLAIN.fit_name(rate)
-    # Raster order packs the plain recipe's fit.
-    assert len({find_method(name).fit_name(rate) for name in names}) == len(names) - 1
+    fits = Counter(find_method(name).fit_name(rate) for name in names)
+    # Raster order packs the plain recipe's fit; six others are of how rate=medium is encoded.
+    assert {name: count for name, count in fits.items() if count > 1} == {
+        "bake-plain": 2,
+        "bake-medium": 7,
+    }
+
+
+def test_a_rotation_of_the_features_changes_no_picture_before_coding(tiny_footage, fitted) -> None:
+    baked = open_sequence(fitted(KLT, KLT.rates[0]))
+    rotated = RotatedSequence(
+        **{name: getattr(baked, name) for name in BakedSequence.__dataclass_fields__}
+    )
+    features, turned = baked.texels(0)[:, 1:], rotated.texels(0)[:, 1:]
+    assert torch.allclose(features.square().sum(1), turned.square().sum(1), atol=1e-4)
+    directions = torch.nn.functional.normalize(torch.randn(len(features), 3), dim=1)
+    with torch.no_grad():
+        colors = [
+            weights_from_bytes(each.network_bytes(), each.shading)(values, directions)
+            for each, values in ((baked, features), (rotated, turned))
+        ]
+    # Weights are rounded to half precision again.
+    assert torch.allclose(*colors, atol=5e-3)
+
+
+def test_a_layered_package_shows_its_base_where_nothing_adds_the_rest(
+    tiny_footage, coded, quality
+) -> None:
+    alone, both = (open_package(coded(LAYERED, LAYERED.rates[place])) for place in (0, -1))
+    shown = [quality(tiny_footage, method.decode(both)) for method in (TUNED, LAYERED)]
+    base = quality(tiny_footage, LAYERED.decode(alone))
+    assert abs(shown[0] - base) < 1e-6
+    assert shown[1] > base
 
 
 def test_raster_order_is_undone_for_every_texel_with_a_vertex(tiny_footage) -> None:

@@ -1,0 +1,51 @@
+"""Ablations of encoding: the bake of rate=medium with one setting of libx265 changed."""
+
+from dataclasses import dataclass, field, replace
+
+from bake.export import ExportOptions
+from benchmarks.baselines.videorf import VideoRf, ablation
+from benchmarks.rd.method import ABLATION, Rate
+from hwcodec import GopStructure, Tuning
+
+_MEDIUM = ablation("medium")
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSetting(VideoRf):
+    """The fit of another method, encoded with this prediction structure and effort."""
+
+    gop: GopStructure = field(default_factory=GopStructure)
+    tuning: Tuning = field(default_factory=Tuning)
+
+    def options(self, rate: Rate) -> ExportOptions:
+        """How the bake is encoded at a rate."""
+        return replace(VideoRf.options(self, rate), gop=self.gop, tuning=self.tuning)
+
+
+def _changed(
+    name: str, what: str, gop: GopStructure | None = None, tuning: Tuning | None = None
+) -> EncoderSetting:
+    return EncoderSetting(
+        f"{ABLATION}medium-{name}",
+        replace(_MEDIUM.provenance, reproduced=f"the bake of rate=medium, encoded {what}"),
+        _MEDIUM.fit_label,
+        _MEDIUM.rates,
+        _MEDIUM.experiment,
+        _MEDIUM.version,
+        gop or GopStructure(),
+        tuning or Tuning(),
+    )
+
+
+NO_B = _changed("no-b", "without B pictures", GopStructure(b_frame_count=0))
+FLAT = _changed(
+    "flat",
+    "with one QP for all kinds of pictures",
+    GopStructure(intra_ratio=1.0, bidirectional_ratio=1.0),
+)
+QUICK = _changed("quick", "at the preset medium instead of slower", tuning=Tuning(preset="medium"))
+ADAPTIVE = _changed(
+    "adaptive",
+    "with adaptive quantization",
+    tuning=Tuning(preset="slower", options={"aq-mode": 1}),
+)
