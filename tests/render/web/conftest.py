@@ -111,7 +111,27 @@ def scene_packages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Pat
     return {name: folder / name for name in ("low", "high")}
 
 
-def _bake_by_hand(store: Any) -> Any:  # noqa: ANN401 -- bake is imported by fixtures alone
+@pytest.fixture(scope="session")
+def packages_of_two_bakes(
+    scene_packages: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """The same frames from a bake with coarser voxels, fewer features and another network; ours."""
+    from bake.artifacts import ArtifactStore
+    from bake.export import ExportOptions, export
+    from hwcodec.types import ConstantQp
+
+    folder = tmp_path_factory.mktemp("coarse")
+    sequence = _bake_by_hand(ArtifactStore(folder / "bake"), resolution=14, features=4, width=16)
+    export(sequence, folder / "low", ExportOptions("libx264", "web8", ConstantQp(40)))
+    return folder / "low", scene_packages["high"]
+
+
+def _bake_by_hand(  # bake is imported by fixtures alone
+    store: Any,  # noqa: ANN401
+    resolution: int = 20,
+    features: int = 8,
+    width: int = 8,
+) -> Any:  # noqa: ANN401
     from bake.capture import CaptureOptions, open_capture
     from bake.sequence import BakedSequence, FieldSettings, Rig, Span, save_sequence
     from render.mapping import VertexOrder, build_mapping
@@ -120,7 +140,7 @@ def _bake_by_hand(store: Any) -> Any:  # noqa: ANN401 -- bake is imported by fix
     from render.shading import ShadingMlp, ShadingShape, weights_to_bytes
 
     capture = open_capture(CaptureOptions("procedural:3:32"))
-    grid, shading = cover(capture.aabb, 20), ShadingShape(8, 8, 2, 1)
+    grid, shading = cover(capture.aabb, resolution), ShadingShape(features, width, 2, 1)
     generator = np.random.default_rng(3)
     spans, atlases = [], []
     for index in range(GROUP_COUNT):
@@ -129,9 +149,9 @@ def _bake_by_hand(store: Any) -> Any:  # noqa: ANN401 -- bake is imported by fix
         store.write(f"occupancy/group{index}", "key", encode_occupancy(vertices))
         spans.append(Span(first, GROUP_FRAMES, f"occupancy/group{index}-key.bin"))
         texels = build_mapping(OccupancyGrid(grid, vertices), 8).texel_count
-        start = generator.normal(0, 1.5, (texels, 9))
+        start = generator.normal(0, 1.5, (texels, 1 + features))
         for frame in range(first, first + GROUP_FRAMES):
-            values = start + 0.1 * (frame - first) * generator.normal(0, 1, (texels, 9))
+            values = start + 0.1 * (frame - first) * generator.normal(0, 1, start.shape)
             store.write_array(f"atlas/frame{frame}", "key", values.astype(np.float16))
             atlases.append(f"atlas/frame{frame}-key.npy")
     store.write("shading/network", "key", weights_to_bytes(ShadingMlp(shading)))

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from render.publish import PublishOptions, publish
+
 FRAMES = 20
 
 # Counts what lives outside the script engine's heap, where its collector would not find a leak.
@@ -146,6 +148,28 @@ def test_the_rung_changes_by_hand_and_its_picture_with_it(show) -> None:
     assert state["frame"] == 7
     assert seat.picture() != low
     assert state["bitrate"] > 0
+
+
+def test_rungs_of_different_bakes_show_what_each_shows_alone(
+    open_player, packages_of_two_bakes, site, tmp_path
+) -> None:
+    """Voxels, features and network change with the rung, back and forth."""
+    publish(packages_of_two_bakes, tmp_path / "site", PublishOptions())
+    address = site.mount("bakes", tmp_path / "site")
+    names = [
+        rung["name"] for rung in json.loads((tmp_path / "site/scene.json").read_text())["rungs"]
+    ]
+    alone = []
+    for name in names:
+        seat = open_player(f"?scene={address}&play=0&frame=7&rung={name}")
+        assert seat.ready()["rung"] == name
+        alone.append(seat.picture())
+    assert alone[0] != alone[1]
+    for index in (0, 1, 0):
+        seat.run("setRung", index)
+        seat.until(lambda state: state["rung"] == names[index] and not state["waiting"])  # noqa: B023
+        assert seat.picture() == alone[index]
+    assert seat.state()["errors"] == 0
 
 
 @pytest.fixture
