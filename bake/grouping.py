@@ -82,6 +82,6 @@ def _too_large(frame_index: int, count: int, capacity: int) -> str:
     shrink = (capacity / count) ** 0.5
     return (
         f"frame {frame_index} alone occupies {count} vertices, expected at most {capacity} texels; "
-        f"lower grid.resolution to about {shrink:.0%} of its value, tighten the scene box, or "
-        "raise grouping.texel_capacity"
+        f"raise voxel_pixels to about {1 / shrink:.0%} of its value or lower resolution to "
+        f"{shrink:.0%}, tighten the scene box, or raise grouping.texel_capacity"
     )

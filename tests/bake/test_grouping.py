@@ -83,7 +83,8 @@ def test_a_frame_that_does_not_fit_alone_is_named_with_what_would_help() -> None
     message = str(caught.value)
     assert re.search(r"frame 1 .*\b8 vertices, expected at most 2 texels", message)
     # A shell of half the resolution has a quarter of the vertices.
-    assert "grid.resolution to about 50%" in message
+    assert "voxel_pixels to about 200%" in message
+    assert "resolution to 50%" in message
     assert "texel_capacity" in message
 
 
