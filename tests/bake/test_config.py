@@ -16,6 +16,7 @@ from bake.config import (
     load_config,
     preset_names,
     rate_names,
+    with_rate,
 )
 from bake.pipeline import BakeConfig
 
@@ -39,6 +40,7 @@ def test_the_paper_preset_has_the_published_sizes() -> None:
     assert config.optimize.first_iterations == 16000
     assert (config.losses.spatial, config.losses.temporal) == (1e-4, 1e-4)
     assert config.losses.intra_bits == config.losses.inter_bits == 0
+    assert config.loop.codec == "none"
 
 
 def test_the_rates_are_low_medium_and_high_and_medium_is_the_default() -> None:
@@ -51,6 +53,15 @@ def test_a_lower_rate_has_no_finer_voxels_fewer_features_and_a_higher_qp() -> No
     assert low.voxel_pixels > medium.voxel_pixels >= high.voxel_pixels
     assert low.encode.qp > medium.encode.qp > high.encode.qp
     assert low.shading.feature_count < medium.shading.feature_count < high.shading.feature_count
+
+
+@pytest.mark.parametrize("name", rate_names())
+def test_the_loop_has_the_qp_that_the_bake_is_encoded_at(name) -> None:
+    config = load_config([f"rate={name}"])
+    assert (config.loop.codec, config.loop.qp) == ("rounding", config.encode.qp)
+    assert load_config([f"rate={name}", "encode.qp=35"]).loop.qp == 35
+    assert load_config([f"rate={name}", "loop.qp=35"]).encode.qp == config.encode.qp
+    assert with_rate(load_config(["preset=fast"]), name).loop == config.loop
 
 
 def test_a_preset_of_fixed_sizes_wins_over_the_rate() -> None:
