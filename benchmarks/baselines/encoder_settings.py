@@ -44,8 +44,3 @@ FLAT = _changed(
     GopStructure(intra_ratio=1.0, bidirectional_ratio=1.0),
 )
 QUICK = _changed("quick", "at the preset medium instead of slower", tuning=Tuning(preset="medium"))
-ADAPTIVE = _changed(
-    "adaptive",
-    "with adaptive quantization",
-    tuning=Tuning(preset="slower", options={"aq-mode": 1}),
-)

@@ -141,7 +141,6 @@ _WRITTEN_ABLATIONS = {
     "ablation-medium-no-b": "benchmarks.baselines.encoder_settings:NO_B",
     "ablation-medium-flat": "benchmarks.baselines.encoder_settings:FLAT",
     "ablation-medium-quick": "benchmarks.baselines.encoder_settings:QUICK",
-    "ablation-medium-adaptive": "benchmarks.baselines.encoder_settings:ADAPTIVE",
     "ablation-medium-klt": "benchmarks.baselines.rotated_features:KLT",
     "ablation-medium-layered": "benchmarks.baselines.layered:LAYERED",
     "ablation-raster-order": "benchmarks.baselines.raster_order:RASTER_ORDER",
