@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.box import find_box
 from bake.captures.registry import detect_loader, load_loader, register_loader
 from bake.captures.source import Source, Split
 from bake.errors import CaptureError
@@ -51,7 +52,9 @@ class CaptureOptions:
     ``path`` is a folder or the name of a built-in capture; ``loader`` is found out unless stated;
     ``scale`` in (0, 1] shrinks pictures; ``frames`` selects by position: ``":"``, ``"3"``,
     ``"a:b"`` (b excluded) or ``"a:b:step"``; ``background`` is sRGB in [0, 1]; ``cache_bytes``
-    bounds the decoded pictures kept in memory.
+    bounds the decoded pictures kept in memory. ``box`` is the minimum and the maximum corner of
+    what is reconstructed, six numbers, or empty for the capture's own; ``test`` names the cameras
+    to hold out, or is empty for the capture's own split.
 
     Raises:
         CaptureError: naming the option that cannot be used.
@@ -63,6 +66,8 @@ class CaptureOptions:
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
     loader: str = "auto"
     cache_bytes: int = 512 << 20
+    box: tuple[float, ...] = ()
+    test: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what can be checked without touching a file."""
@@ -85,6 +90,9 @@ class CaptureOptions:
         if self.cache_bytes < 0:
             raise CaptureError(f"capture cache_bytes is {self.cache_bytes}, expected 0 or more")
         object.__setattr__(self, "background", color)
+        # Settings read from files bring lists, and camera names that look like numbers.
+        object.__setattr__(self, "box", tuple(self.box))
+        object.__setattr__(self, "test", tuple(str(name) for name in self.test))
 
 
 class Capture:
@@ -106,8 +114,9 @@ class Capture:
         self.frame_indices = tuple(frames[position] for position in chosen)
         self.frame_count = len(chosen)
         self.frame_rate: Fraction = source.frame_rate / chosen.step
-        self.aabb: Aabb = source.aabb
-        self.split: Split = source.split
+        self.aabb: Aabb
+        self.aabb, self.box_origin = find_box(source, options.box)
+        self.split: Split = _split(source, options.test)
         self.has_masks: bool = source.reader.inspect(self.frame_indices)
 
     def train_views(self, frame_index: int) -> tuple[int, ...]:
@@ -262,6 +271,21 @@ def _select(frames: Sequence[int], selection: str, name: str) -> range:
             f"some of 0:{len(frames)} with a step of at least 1; correct the selection"
         )
     return chosen
+
+
+def _split(source: Source, test: tuple[str, ...]) -> Split:
+    """The capture's own split, or the named cameras held out."""
+    if not test:
+        return source.split
+    unknown = [name for name in test if name not in source.labels]
+    if unknown or len(set(test)) == len(source.labels):
+        raise CaptureError(
+            f"capture test is {', '.join(test)}, expected some but not all of the cameras "
+            f"{', '.join(source.labels)}"
+        )
+    views = range(len(source.labels))
+    held_out = tuple(view for view in views if source.labels[view] in test)
+    return Split(tuple(view for view in views if view not in held_out), held_out)
 
 
 def _scaled(source: Source, scale: float) -> tuple[Camera, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bake.captures.pictures import FileReader, PictureFiles
 from bake.captures.rig import Rig, Shot, is_moving, to_rig
-from bake.captures.source import DEFAULT_FRAME_RATE, Source, Split, to_frame_rate
+from bake.captures.source import DEFAULT_FRAME_RATE, Source, Split, every_eighth, to_frame_rate
 from bake.captures.transforms import (
     Intrinsics,
     Record,
@@ -24,9 +24,6 @@ from hwcodec.records import shown
 
 _PINHOLES = frozenset({"PINHOLE", "SIMPLE_PINHOLE", "OPENCV"})
 _DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
-# Where a capture states no split, every eighth camera is held out, from the first on, as is usual
-# for forward-facing and multi-view video data.
-_HOLD_OUT_EVERY = 8
 
 
 def open_source(path: str) -> Source:
@@ -98,9 +95,7 @@ def _check_lens(record: Record) -> None:
 def _split(document: Record, folder: Path, rig: Rig) -> Split:
     """The stated split, camera by camera, or every eighth camera held out."""
     if "train_filenames" not in document.values:
-        held_out = tuple(range(0, len(rig.cameras), _HOLD_OUT_EVERY))
-        rest = tuple(view for view in range(len(rig.cameras)) if view not in held_out)
-        return Split(train=rest, test=held_out)
+        return every_eighth(len(rig.cameras))
     held_out_key = "test_filenames" if "test_filenames" in document.values else "val_filenames"
     views = {files.picture: view for (_, view), files in rig.files.items()}
     train = _views_of(document, "train_filenames", folder, views)

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
 import cv2
@@ -69,6 +69,13 @@ class FileReader:
                 f"{path} is {size[0]}x{size[1]}, expected {camera.width}x{camera.height} as its "
                 "camera says; resize the pictures or correct w, h and the intrinsics"
             )
+
+
+def stays_inside(name: str) -> bool:
+    """Whether a file name that a capture states stays inside the folder it is relative to."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    is_relative = not path.is_absolute() and ":" not in name
+    return bool(name) and "\0" not in name and is_relative and ".." not in path.parts
 
 
 def picture_size(path: Path) -> tuple[int, int]:

@@ -10,24 +10,36 @@ from bake.errors import CaptureError
 
 
 class Loader(NamedTuple):
-    """A capture format: ``"module:function"``, and the file whose presence in a folder marks it.
+    """A capture format: ``"module:function"``, and the files that mark its folders.
 
-    Without a marker the format is a built-in capture, opened by its own name.
+    A folder is of the format if it holds any of the markers. Without markers the format is a
+    built-in capture, opened by its own name.
     """
 
     target: str
-    marker: str | None
+    markers: tuple[str, ...]
 
 
+# In this order: what a folder was converted to comes before what it was converted from.
 _LOADERS: dict[str, Loader] = {
-    "nerfstudio": Loader("bake.captures.nerfstudio:open_source", "transforms.json"),
-    "blender": Loader("bake.captures.blender:open_source", "transforms_train.json"),
-    "procedural": Loader("bake.captures.procedural:open_source", None),
+    "nerfstudio": Loader("bake.captures.nerfstudio:open_source", ("transforms.json",)),
+    "blender": Loader("bake.captures.blender:open_source", ("transforms_train.json",)),
+    "colmap": Loader(
+        "bake.captures.colmap:open_source",
+        tuple(
+            f"{folder}/images.{form}"
+            for folder in ("sparse/0", "sparse", "colmap/sparse/0")
+            for form in ("bin", "txt")
+        ),
+    ),
+    "procedural": Loader("bake.captures.procedural:open_source", ()),
 }
 
 
 def register_loader(name: str, target: str, marker: str | None) -> None:
     """Add a format; ``target`` takes the path and returns a `Source`, and is imported on first use.
+
+    ``marker`` is the file whose presence in a folder marks it, if the format has one.
 
     Raises:
         CaptureError: if the name is taken.
@@ -36,7 +48,7 @@ def register_loader(name: str, target: str, marker: str | None) -> None:
         raise CaptureError(
             f"capture loader {name!r} is already {_LOADERS[name].target}; choose another name"
         )
-    _LOADERS[name] = Loader(target, marker)
+    _LOADERS[name] = Loader(target, () if marker is None else (marker,))
 
 
 def load_loader(name: str) -> Callable[[str], Source]:
@@ -63,7 +75,7 @@ def detect_loader(path: str) -> str:
     Raises:
         CaptureError: if there is no such folder or nothing in it is recognized.
     """
-    builtins = [name for name, loader in _LOADERS.items() if loader.marker is None]
+    builtins = [name for name, loader in _LOADERS.items() if not loader.markers]
     if path.partition(":")[0] in builtins:
         return path.partition(":")[0]
     if not Path(path).is_dir():
@@ -71,11 +83,11 @@ def detect_loader(path: str) -> str:
             f"capture path {path!r} is no folder, expected one or a built-in capture "
             f"({', '.join(builtins)}); check the path"
         )
-    markers = {loader.marker: name for name, loader in _LOADERS.items() if loader.marker}
-    for marker, name in markers.items():
-        if (Path(path) / marker).is_file():
+    for name, loader in _LOADERS.items():
+        if any((Path(path) / marker).is_file() for marker in loader.markers):
             return name
+    known = [loader.markers[0] for loader in _LOADERS.values() if loader.markers]
     raise CaptureError(
-        f"capture folder {path!r} holds no known format, expected one of {list(markers)} in it; "
+        f"capture folder {path!r} holds no known format, expected one of {known} in it; "
         "convert the capture to transforms.json"
     )

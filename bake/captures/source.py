@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from bake.errors import CaptureError
@@ -50,6 +51,8 @@ class Source:
 
     ``views`` maps every original frame number to the views that exist at that frame: all of them
     for a fixed rig, one for a single moving camera. ``labels`` names the views in messages.
+    ``aabb`` is the scene's box if the capture states one. ``points`` (points, 3) are scene points
+    that are known from calibration, from which a box can be found.
     """
 
     name: str
@@ -57,9 +60,10 @@ class Source:
     labels: tuple[str, ...]
     views: Mapping[int, tuple[int, ...]]
     frame_rate: Fraction
-    aabb: Aabb
+    aabb: Aabb | None
     split: Split
     reader: Reader
+    points: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Refuse captures that cannot be trained on or cannot be measured."""
@@ -69,6 +73,15 @@ class Source:
                     f"capture {self.name!r} has no {part} views among its {len(self.cameras)} "
                     f"cameras, expected at least one; list pictures of one in {part}_filenames"
                 )
+
+
+def every_eighth(count: int) -> Split:
+    """The split of captures that state none: every eighth camera held out, from the first on.
+
+    That is usual for forward-facing and multi-view video data.
+    """
+    held_out = tuple(range(0, count, 8))
+    return Split(tuple(view for view in range(count) if view not in held_out), held_out)
 
 
 def to_frame_rate(value: float) -> Fraction:

@@ -221,7 +221,7 @@ def test_a_folder_of_an_unknown_format_is_refused_with_the_known_ones(tmp_path: 
 
 def test_an_unknown_loader_is_refused_with_the_known_ones() -> None:
     with pytest.raises(CaptureError, match=r"expected auto or one of .*nerfstudio"):
-        open_capture(CaptureOptions(loader="colmap"))
+        open_capture(CaptureOptions(loader="fbx"))
 
 
 def test_a_stated_loader_is_used_without_detection(tmp_path: Path) -> None:

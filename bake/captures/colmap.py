@@ -1,0 +1,123 @@
+"""Captures that COLMAP calibrated: one sparse model for a fixed rig.
+
+    sparse/0/{cameras,images,points3D}.{bin,txt}
+    images/NAME            one instant; images_2, images_4 and images_8 hold smaller pictures
+    images/STEM/*.png      a moving scene: a folder of pictures for every camera of the model
+
+The scene's box is found from the points.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from bake.captures.colmap_model import ColmapModel, camera_of, read_model
+from bake.captures.lens import straight_source
+from bake.captures.pictures import FileReader, PictureFiles, picture_size
+from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth
+from bake.errors import CaptureError
+from render.cameras import Camera
+from render.errors import CameraError
+
+_MODELS = ("sparse/0", "sparse", "colmap/sparse/0")
+# Pictures at full size first.
+_PICTURES = ("images", "images_2", "images_4", "images_8", "colmap/images")
+_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+def open_source(path: str) -> Source:
+    """Read the model in the folder ``path``; pictures are only read on demand.
+
+    Raises:
+        CaptureError: naming the file that is missing, damaged or does not fit the others.
+    """
+    folder = Path(path)
+    model = read_model(_model_folder(folder))
+    pictures = _picture_folder(folder)
+    files = _files(pictures, model)
+    frames = sorted({frame for frame, _ in files})
+    views = tuple(range(len(model.pictures)))
+    for frame in frames:
+        for view in views:
+            if (frame, view) not in files:
+                raise CaptureError(
+                    f"{pictures / Path(model.pictures[view].name).stem} has no frame {frame}, "
+                    "which other cameras have; complete the folder or remove the frame"
+                )
+    cameras, lenses = [], []
+    for view, picture in enumerate(model.pictures):
+        camera, lens = camera_of(picture, model.lenses[picture.lens])
+        size = picture_size(files[frames[0], view].picture)
+        cameras.append(_resized(camera, size))
+        lenses.append(lens)
+    straight, reader = straight_source(cameras, lenses, FileReader(files, cameras))
+    return Source(
+        name=folder.resolve().name,
+        cameras=straight,
+        labels=tuple(Path(picture.name).stem for picture in model.pictures),
+        views=dict.fromkeys(frames, views),
+        frame_rate=DEFAULT_FRAME_RATE,
+        aabb=None,
+        split=every_eighth(len(cameras)),
+        reader=reader,
+        points=model.points if len(model.points) else None,
+    )
+
+
+def _model_folder(folder: Path) -> Path:
+    for name in _MODELS:
+        if any((folder / name / f"images.{form}").is_file() for form in ("bin", "txt")):
+            return folder / name
+    raise CaptureError(
+        f"{folder} holds no model of COLMAP, expected images.bin or images.txt in "
+        f"{', '.join(_MODELS)}; run the mapper, or copy its output there"
+    )
+
+
+def _picture_folder(folder: Path) -> Path:
+    for name in _PICTURES:
+        if (folder / name).is_dir():
+            return folder / name
+    raise CaptureError(
+        f"{folder} holds no pictures, expected a folder named {', '.join(_PICTURES)}; "
+        "copy the pictures that COLMAP was given"
+    )
+
+
+def _files(folder: Path, model: ColmapModel) -> Mapping[tuple[int, int], PictureFiles]:
+    """Picture files by (frame, view): one per camera, or a folder of them."""
+    files = {}
+    for view, picture in enumerate(model.pictures):
+        for frame, path in enumerate(_timeline(folder, picture.name)):
+            files[frame, view] = PictureFiles(path)
+    return files
+
+
+def _timeline(folder: Path, name: str) -> Iterator[Path]:
+    """The pictures of one camera in order of time."""
+    of_camera = folder / Path(name).with_suffix("")
+    if of_camera.is_dir():
+        yield from sorted(path for path in of_camera.iterdir() if path.suffix.lower() in _ENDINGS)
+        return
+    stated = folder / name
+    # Smaller copies are often of another kind than the originals.
+    others = sorted(stated.parent.glob(f"{stated.stem}.*")) if stated.parent.is_dir() else []
+    found = [path for path in (stated, *others) if path.suffix.lower() in _ENDINGS]
+    yield next((path for path in found if path.is_file()), stated)
+
+
+def _resized(camera: Camera, size: tuple[int, int]) -> Camera:
+    """The camera at the size of its picture files, which are whole numbers of pixels."""
+    x, y = np.array(size) / (camera.width, camera.height)
+    try:
+        return Camera(
+            *size,
+            camera.focal_x * x,
+            camera.focal_y * y,
+            camera.center_x * x,
+            camera.center_y * y,
+            camera.world_to_camera,
+        )
+    except CameraError as error:
+        raise CaptureError(f"a camera cannot have pictures of {size}: {error}") from error
