@@ -94,6 +94,10 @@ class Distortion:
         return padded
 
 
+NO_DISTORTION = Distortion(())
+"""A lens that keeps straight lines straight."""
+
+
 class LensCamera(NamedTuple):
     """A camera with its lens's own intrinsics, and the lens."""
 

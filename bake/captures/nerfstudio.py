@@ -7,6 +7,7 @@ Per entry: ``file_path``, ``transform_matrix`` and optionally ``mask_path``, ``t
 
 from pathlib import Path
 
+from bake.captures.lens import Distortion, straight_source
 from bake.captures.pictures import FileReader, PictureFiles
 from bake.captures.rig import Rig, Shot, is_moving, to_rig
 from bake.captures.source import DEFAULT_FRAME_RATE, Source, Split, every_eighth, to_frame_rate
@@ -22,8 +23,10 @@ from bake.captures.transforms import (
 from bake.errors import CaptureError
 from hwcodec.records import shown
 
-_PINHOLES = frozenset({"PINHOLE", "SIMPLE_PINHOLE", "OPENCV"})
-_DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
+_FISHEYE = "OPENCV_FISHEYE"
+_MODELS = frozenset({"PINHOLE", "SIMPLE_PINHOLE", "OPENCV", _FISHEYE})
+# In OpenCV's order.
+_RADIAL, _EQUIDISTANT = ("k1", "k2", "p1", "p2", "k3"), ("k1", "k2", "k3", "k4")
 
 
 def open_source(path: str) -> Source:
@@ -42,22 +45,23 @@ def open_source(path: str) -> Source:
     ]
     rig = to_rig(shots, allow_gaps=is_moving(shots))
     stated = "fps" in document.values
+    reader = FileReader(rig.files, rig.cameras)
+    cameras, straight = straight_source(rig.cameras, rig.distortions, reader)
     return Source(
         name=folder.resolve().name,
-        cameras=rig.cameras,
+        cameras=cameras,
         labels=rig.labels,
         views=rig.views,
         frame_rate=to_frame_rate(document.number("fps")) if stated else DEFAULT_FRAME_RATE,
         aabb=aabb,
         split=_split(document, folder, rig),
-        reader=FileReader(rig.files, rig.cameras),
+        reader=straight,
     )
 
 
 def _shot(folder: Path, document: Record, entry: Record, frame: int) -> Shot:
     """One entry, with the file's intrinsics where it has none of its own."""
     merged = Record(entry.where, {**document.values, **entry.values})
-    _check_lens(merged)
     intrinsics = "give intrinsics per file or per entry"
     size = whole(merged, "w"), whole(merged, "h")
     focal_x = merged.number("fl_x", intrinsics)
@@ -73,23 +77,27 @@ def _shot(folder: Path, document: Record, entry: Record, frame: int) -> Shot:
         camera=to_camera(entry, size, lens),
         frame=frame,
         camera_index=whole(entry, "camera_index") if "camera_index" in entry.values else None,
+        distortion=_distortion(merged),
     )
 
 
-def _check_lens(record: Record) -> None:
-    """Only straight lines stay straight here."""
+def _distortion(record: Record) -> Distortion:
+    """What the lens does to straight lines."""
     model = record.get("camera_model", "PINHOLE")
-    if not isinstance(model, str) or model not in _PINHOLES:
+    if not isinstance(model, str) or model not in _MODELS:
         raise CaptureError(
-            f"{record.where} has camera_model {shown(model)}, expected one of {sorted(_PINHOLES)}; "
+            f"{record.where} has camera_model {shown(model)}, expected one of {sorted(_MODELS)}; "
             "undistort the pictures to a pinhole camera first"
         )
-    for key in _DISTORTION:
+    used = _EQUIDISTANT if model == _FISHEYE else _RADIAL
+    for key in {*_RADIAL, *_EQUIDISTANT} - {*used}:
         if record.get(key, 0) != 0:
             raise CaptureError(
-                f"{record.where} has lens distortion {key} = {shown(record.get(key))}, expected 0; "
-                "undistort the pictures first"
+                f"{record.where} has {key} = {shown(record.get(key))} with camera_model {model}, "
+                f"expected {', '.join(used)} alone; undistort the pictures first"
             )
+    stated = [record.number(key) if key in record.values else 0.0 for key in used]
+    return Distortion(tuple(stated), is_fisheye=model == _FISHEYE)
 
 
 def _split(document: Record, folder: Path, rig: Rig) -> Split:

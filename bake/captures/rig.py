@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bake.captures.lens import NO_DISTORTION, Distortion
 from bake.captures.pictures import PictureFiles
 from bake.errors import CaptureError
 from render.cameras import Camera
@@ -25,6 +26,7 @@ class Shot(NamedTuple):
     frame: int
     camera_index: int | None = None
     part: int = 0
+    distortion: Distortion = NO_DISTORTION
 
 
 class Rig(NamedTuple):
@@ -35,6 +37,7 @@ class Rig(NamedTuple):
     views: dict[int, tuple[int, ...]]
     files: dict[tuple[int, int], PictureFiles]
     order: tuple[int, ...]
+    distortions: tuple[Distortion, ...]
 
 
 def to_rig(shots: Sequence[Shot], *, allow_gaps: bool) -> Rig:
@@ -48,11 +51,13 @@ def to_rig(shots: Sequence[Shot], *, allow_gaps: bool) -> Rig:
     keys = [_camera_key(shot) for shot in shots]
     numbers = {key: view for view, key in enumerate(_in_order(keys))}
     cameras: dict[int, Camera] = {}
+    lenses: dict[int, Distortion] = {}
     files: dict[tuple[int, int], PictureFiles] = {}
     views: dict[int, list[int]] = {}
     for shot, key in zip(shots, keys, strict=True):
         view = numbers[key]
         _check_still(cameras.setdefault(view, shot.camera), shot)
+        _check_lens(lenses.setdefault(view, shot.distortion), shot)
         if (shot.frame, view) in files:
             raise CaptureError(
                 f"{shot.files.picture} and {files[shot.frame, view].picture} are the same view of "
@@ -65,7 +70,9 @@ def to_rig(shots: Sequence[Shot], *, allow_gaps: bool) -> Rig:
         _check_complete(views, labels)
     ordered = {frame: tuple(sorted(views[frame])) for frame in sorted(views)}
     everything = tuple(cameras[view] for view in range(len(numbers)))
-    return Rig(everything, labels, ordered, files, tuple(numbers[key] for key in keys))
+    distortions = tuple(lenses[view] for view in range(len(numbers)))
+    order = tuple(numbers[key] for key in keys)
+    return Rig(everything, labels, ordered, files, order, distortions)
 
 
 def is_moving(shots: Sequence[Shot]) -> bool:
@@ -103,6 +110,15 @@ def _check_still(camera: Camera, shot: Shot) -> None:
         raise CaptureError(
             f"camera {shot.camera_index} has another pose or lens at {shot.files.picture}, "
             "expected a fixed rig; leave camera_index out if the camera moves"
+        )
+
+
+def _check_lens(distortion: Distortion, shot: Shot) -> None:
+    """Nor must its lens change."""
+    if distortion != shot.distortion:
+        raise CaptureError(
+            f"the camera of {shot.files.picture} has another distortion than at other frames, "
+            "expected a fixed rig; state the lens once"
         )
 
 
