@@ -7,14 +7,15 @@
 The scene's box is found from the points.
 """
 
-from collections.abc import Iterator, Mapping
+import glob
 from pathlib import Path
 
 import numpy as np
 
-from bake.captures.colmap_model import ColmapModel, camera_of, read_model
+from bake.captures.colmap_model import camera_of, read_model
+from bake.captures.folders import PICTURE_ENDINGS, Timeline, by_frame, numbered_pictures
 from bake.captures.lens import straight_source
-from bake.captures.pictures import FileReader, PictureFiles, picture_size
+from bake.captures.pictures import FileReader, picture_size
 from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth
 from bake.errors import CaptureError
 from render.cameras import Camera
@@ -23,7 +24,6 @@ from render.errors import CameraError
 _MODELS = ("sparse/0", "sparse", "colmap/sparse/0")
 # Pictures at full size first.
 _PICTURES = ("images", "images_2", "images_4", "images_8", "colmap/images")
-_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
 
 def open_source(path: str) -> Source:
@@ -35,28 +35,22 @@ def open_source(path: str) -> Source:
     folder = Path(path)
     model = read_model(_model_folder(folder))
     pictures = _picture_folder(folder)
-    files = _files(pictures, model)
-    frames = sorted({frame for frame, _ in files})
-    views = tuple(range(len(model.pictures)))
-    for frame in frames:
-        for view in views:
-            if (frame, view) not in files:
-                raise CaptureError(
-                    f"{pictures / Path(model.pictures[view].name).stem} has no frame {frame}, "
-                    "which other cameras have; complete the folder or remove the frame"
-                )
+    labels = tuple(Path(picture.name).stem for picture in model.pictures)
+    timelines = [_timeline(pictures, picture.name) for picture in model.pictures]
+    files, views = by_frame(timelines, labels, [None] * len(labels))
+    first = min(views)
     cameras, lenses = [], []
     for view, picture in enumerate(model.pictures):
         camera, lens = camera_of(picture, model.lenses[picture.lens])
-        size = picture_size(files[frames[0], view].picture)
+        size = picture_size(files[first, view].picture)
         cameras.append(_resized(camera, size))
         lenses.append(lens)
     straight, reader = straight_source(cameras, lenses, FileReader(files, cameras))
     return Source(
         name=folder.resolve().name,
         cameras=straight,
-        labels=tuple(Path(picture.name).stem for picture in model.pictures),
-        views=dict.fromkeys(frames, views),
+        labels=labels,
+        views=views,
         frame_rate=DEFAULT_FRAME_RATE,
         aabb=None,
         split=every_eighth(len(cameras)),
@@ -85,26 +79,16 @@ def _picture_folder(folder: Path) -> Path:
     )
 
 
-def _files(folder: Path, model: ColmapModel) -> Mapping[tuple[int, int], PictureFiles]:
-    """Picture files by (frame, view): one per camera, or a folder of them."""
-    files = {}
-    for view, picture in enumerate(model.pictures):
-        for frame, path in enumerate(_timeline(folder, picture.name)):
-            files[frame, view] = PictureFiles(path)
-    return files
-
-
-def _timeline(folder: Path, name: str) -> Iterator[Path]:
-    """The pictures of one camera in order of time."""
+def _timeline(folder: Path, name: str) -> Timeline:
+    """The pictures of one camera: a folder of them, or the one that the model names."""
     of_camera = folder / Path(name).with_suffix("")
     if of_camera.is_dir():
-        yield from sorted(path for path in of_camera.iterdir() if path.suffix.lower() in _ENDINGS)
-        return
+        return numbered_pictures(of_camera)
     stated = folder / name
     # Smaller copies are often of another kind than the originals.
-    others = sorted(stated.parent.glob(f"{stated.stem}.*")) if stated.parent.is_dir() else []
-    found = [path for path in (stated, *others) if path.suffix.lower() in _ENDINGS]
-    yield next((path for path in found if path.is_file()), stated)
+    others = sorted(stated.parent.glob(f"{glob.escape(stated.stem)}.*"))
+    found = [path for path in (stated, *others) if path.suffix.lower() in PICTURE_ENDINGS]
+    return {0: next((path for path in found if path.is_file()), stated)}
 
 
 def _resized(camera: Camera, size: tuple[int, int]) -> Camera:

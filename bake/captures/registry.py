@@ -32,6 +32,8 @@ _LOADERS: dict[str, Loader] = {
             for form in ("bin", "txt")
         ),
     ),
+    "easyvolcap": Loader("bake.captures.easyvolcap:open_source", ("extri.yml",)),
+    "actorshq": Loader("bake.captures.actorshq:open_source", ("calibration.csv",)),
     "procedural": Loader("bake.captures.procedural:open_source", ()),
 }
 
