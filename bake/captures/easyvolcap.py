@@ -97,10 +97,11 @@ class _OpenCvFile:
     def names(self) -> tuple[str, ...]:
         """The cameras' names, which are names of folders."""
         values = self._values.get("names")
+        items = values if isinstance(values, list) else []
         # Plain items alone: what aliases stand for can be larger than any memory.
-        plain = isinstance(values, list) and all(isinstance(v, str | int) for v in values)
-        names = [str(value) for value in values] if plain else []
-        if not names or len(set(names)) < len(names) or not all(map(stays_inside, names)):
+        names = [str(item) for item in items if isinstance(item, str | int)]
+        is_right = 0 < len(set(names)) == len(items) and all(map(stays_inside, names))
+        if not is_right:
             raise CaptureError(
                 f"{self.path} has names = {shown(values)}, expected a list of different cameras"
             )
@@ -114,8 +115,9 @@ class _OpenCvFile:
         """A matrix's numbers in one row, of which there must be so many."""
         value = self._values.get(key)
         items = value if isinstance(value, list) else [value]
-        is_plain = all(isinstance(item, int | float) for item in items)
-        found = np.array([min(max(item, -_HUGE), _HUGE) for item in items] if is_plain else [])
+        plain = [item for item in items if isinstance(item, int | float)]
+        is_plain = len(plain) == len(items)
+        found = np.array([min(max(item, -_HUGE), _HUGE) for item in plain] if is_plain else [])
         is_right = found.size > 0 if count is None else found.size == count
         if not is_right or not (np.abs(found) <= LARGEST).all():
             raise CaptureError(
