@@ -1,10 +1,11 @@
-"""The box around a scene: stated by its capture, given by the user, or found from known points."""
+"""The box around a scene: given by the user, stated by its capture, or found."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.mask_box import box_from_masks
 from bake.captures.source import Source
 from bake.errors import CaptureError
 from hwcodec.records import finite_number
@@ -27,7 +28,7 @@ class SceneBox(NamedTuple):
 
 
 def find_box(source: Source, given: tuple[float, ...]) -> SceneBox:
-    """The box given by the user, else the capture's own, else one around its points.
+    """The box given by the user, else the capture's own, else one around its masks or points.
 
     ``given`` is empty or six numbers: the minimum and the maximum corner.
 
@@ -38,11 +39,14 @@ def find_box(source: Source, given: tuple[float, ...]) -> SceneBox:
         return SceneBox(_given(given), "given")
     if source.aabb is not None:
         return SceneBox(source.aabb, "stated by the capture")
+    by_masks = box_from_masks(source)
+    if by_masks is not None:
+        return SceneBox(by_masks, "around what all masks show")
     if source.points is None or len(source.points) < _LEAST_POINTS:
         raise CaptureError(
-            f"capture {source.name!r} states no box around its scene, expected one or at least "
-            f"{_LEAST_POINTS} points of calibration; give capture.box=[x,y,z,x,y,z], the minimum "
-            "and the maximum corner"
+            f"capture {source.name!r} states no box around its scene, expected one, masks from all "
+            f"around, or at least {_LEAST_POINTS} points of calibration; give "
+            "capture.box=[x,y,z,x,y,z], the minimum and the maximum corner"
         )
     return SceneBox(around(source.points), f"around {len(source.points)} points of calibration")
 

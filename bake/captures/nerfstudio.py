@@ -8,7 +8,7 @@ Per entry: ``file_path``, ``transform_matrix`` and optionally ``mask_path``, ``t
 from pathlib import Path
 
 from bake.captures.lens import Distortion, straight_source
-from bake.captures.pictures import FileReader, PictureFiles
+from bake.captures.pictures import FileReader, PictureFiles, picture_size
 from bake.captures.rig import Rig, Shot, is_moving, to_rig
 from bake.captures.source import DEFAULT_FRAME_RATE, Source, Split, every_eighth, to_frame_rate
 from bake.captures.transforms import (
@@ -21,7 +21,7 @@ from bake.captures.transforms import (
     whole,
 )
 from bake.errors import CaptureError
-from hwcodec.records import shown
+from hwcodec.records import several, shown, triple
 
 _FISHEYE = "OPENCV_FISHEYE"
 _MODELS = frozenset({"PINHOLE", "SIMPLE_PINHOLE", "OPENCV", _FISHEYE})
@@ -41,7 +41,8 @@ def open_source(path: str) -> Source:
     entries = document.records("frames")
     frames = to_frames(entries)
     shots = [
-        _shot(folder, document, entry, frame) for entry, frame in zip(entries, frames, strict=True)
+        to_shot(folder, document, entry, frame)
+        for entry, frame in zip(entries, frames, strict=True)
     ]
     rig = to_rig(shots, allow_gaps=is_moving(shots))
     stated = "fps" in document.values
@@ -59,25 +60,44 @@ def open_source(path: str) -> Source:
     )
 
 
-def _shot(folder: Path, document: Record, entry: Record, frame: int) -> Shot:
-    """One entry, with the file's intrinsics where it has none of its own."""
+def to_shot(folder: Path, document: Record, entry: Record, frame: int) -> Shot:
+    """One entry, with the file's intrinsics where it has none of its own.
+
+    Intrinsics may be a matrix ``K`` as well; size is the picture's own where it is not stated.
+
+    Raises:
+        CaptureError: naming the key that is missing or cannot be used.
+    """
     merged = Record(entry.where, {**document.values, **entry.values})
-    intrinsics = "give intrinsics per file or per entry"
-    size = whole(merged, "w"), whole(merged, "h")
-    focal_x = merged.number("fl_x", intrinsics)
-    lens: Intrinsics = (
-        focal_x,
-        merged.number("fl_y", intrinsics) if "fl_y" in merged.values else focal_x,
-        merged.number("cx", intrinsics) if "cx" in merged.values else size[0] / 2,
-        merged.number("cy", intrinsics) if "cy" in merged.values else size[1] / 2,
-    )
+    picture = folder / entry.text("file_path")
+    stated = "w" in merged.values or "h" in merged.values
+    size = (whole(merged, "w"), whole(merged, "h")) if stated else picture_size(picture)
     mask = folder / entry.text("mask_path") if "mask_path" in entry.values else None
     return Shot(
-        files=PictureFiles(folder / entry.text("file_path"), mask),
-        camera=to_camera(entry, size, lens),
+        files=PictureFiles(picture, mask),
+        camera=to_camera(entry, size, _intrinsics(merged, size)),
         frame=frame,
         camera_index=whole(entry, "camera_index") if "camera_index" in entry.values else None,
         distortion=_distortion(merged),
+    )
+
+
+def _intrinsics(record: Record, size: tuple[int, int]) -> Intrinsics:
+    if "fl_x" not in record.values and "K" in record.values:
+        value = record.get("K")
+        try:
+            rows = [triple("a row of K", row) for row in several("K", value, 3)]
+        except ValueError as error:
+            raise CaptureError(
+                f'{record.where} has "K" = {shown(value)}, expected three rows of three: {error}'
+            ) from error
+        return rows[0][0], rows[1][1], rows[0][2], rows[1][2]
+    focal_x = record.number("fl_x", "give intrinsics per file or per entry")
+    return (
+        focal_x,
+        record.number("fl_y") if "fl_y" in record.values else focal_x,
+        record.number("cx") if "cx" in record.values else size[0] / 2,
+        record.number("cy") if "cy" in record.values else size[1] / 2,
     )
 
 

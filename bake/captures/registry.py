@@ -12,8 +12,8 @@ from bake.errors import CaptureError
 class Loader(NamedTuple):
     """A capture format: ``"module:function"``, and the files that mark its folders.
 
-    A folder is of the format if it holds any of the markers. Without markers the format is a
-    built-in capture, opened by its own name.
+    A folder is of the format if it holds any of the markers, in which * stands for anything.
+    Without markers the format is a built-in capture, opened by its own name.
     """
 
     target: str
@@ -34,6 +34,9 @@ _LOADERS: dict[str, Loader] = {
     ),
     "easyvolcap": Loader("bake.captures.easyvolcap:open_source", ("extri.yml",)),
     "actorshq": Loader("bake.captures.actorshq:open_source", ("calibration.csv",)),
+    "frame-folders": Loader(
+        "bake.captures.frame_folders:open_source", ("0/transforms.json", "[0-9]*/transforms.json")
+    ),
     "procedural": Loader("bake.captures.procedural:open_source", ()),
 }
 
@@ -86,7 +89,8 @@ def detect_loader(path: str) -> str:
             f"({', '.join(builtins)}); check the path"
         )
     for name, loader in _LOADERS.items():
-        if any((Path(path) / marker).is_file() for marker in loader.markers):
+        found = (each for marker in loader.markers for each in Path(path).glob(marker))
+        if any(each.is_file() for each in found):
             return name
     known = [loader.markers[0] for loader in _LOADERS.values() if loader.markers]
     raise CaptureError(

@@ -1,0 +1,58 @@
+"""Captures with a transforms.json for every frame, as VideoGS has HiFi4G's.
+
+    0/transforms.json, 0/images/0.png, 1/transforms.json, ...
+
+The frame is the folder's number; cameras are told apart by their poses.
+"""
+
+from pathlib import Path
+
+from bake.captures.lens import straight_source
+from bake.captures.nerfstudio import to_shot
+from bake.captures.pictures import FileReader
+from bake.captures.rig import to_rig
+from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth, to_frame_rate
+from bake.captures.transforms import read_document, to_aabb
+from bake.errors import CaptureError
+
+_DOCUMENT = "transforms.json"
+
+
+def open_source(path: str) -> Source:
+    """Read every frame's file below the folder ``path``; pictures are only read on demand.
+
+    Raises:
+        CaptureError: naming the entry or key that is missing or cannot be used, or the frame that
+            lacks a camera.
+    """
+    folder = Path(path)
+    frames = {
+        int(each.name): each
+        for each in folder.iterdir()
+        if each.name.isascii() and each.name.isdecimal() and (each / _DOCUMENT).is_file()
+    }
+    if not frames:
+        raise CaptureError(
+            f"{folder} holds no frame, expected folders such as 0/{_DOCUMENT}; check the path"
+        )
+    documents = {frame: read_document(frames[frame] / _DOCUMENT) for frame in sorted(frames)}
+    shots = [
+        to_shot(frames[frame], document, entry, frame)
+        for frame, document in documents.items()
+        for entry in document.records("frames")
+    ]
+    rig = to_rig(shots, allow_gaps=False)
+    first = documents[min(documents)]
+    stated = "fps" in first.values
+    reader = FileReader(rig.files, rig.cameras)
+    cameras, straight = straight_source(rig.cameras, rig.distortions, reader)
+    return Source(
+        name=folder.resolve().name,
+        cameras=cameras,
+        labels=rig.labels,
+        views=rig.views,
+        frame_rate=to_frame_rate(first.number("fps")) if stated else DEFAULT_FRAME_RATE,
+        aabb=to_aabb(first) if "aabb" in first.values else None,
+        split=every_eighth(len(cameras)),
+        reader=straight,
+    )
