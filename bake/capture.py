@@ -54,7 +54,7 @@ class CaptureOptions:
     ``"a:b"`` (b excluded) or ``"a:b:step"``; ``background`` is sRGB in [0, 1]; ``cache_bytes``
     bounds the decoded pictures kept in memory. ``box`` is the minimum and the maximum corner of
     what is reconstructed, six numbers, or empty for the capture's own; ``test`` names the cameras
-    to hold out, or is empty for the capture's own split.
+    to hold out, with commas between, or is empty for the capture's own split.
 
     Raises:
         CaptureError: naming the option that cannot be used.
@@ -67,7 +67,7 @@ class CaptureOptions:
     loader: str = "auto"
     cache_bytes: int = 512 << 20
     box: tuple[float, ...] = ()
-    test: tuple[str, ...] = ()
+    test: str = ""
 
     def __post_init__(self) -> None:
         """Check what can be checked without touching a file."""
@@ -90,9 +90,7 @@ class CaptureOptions:
         if self.cache_bytes < 0:
             raise CaptureError(f"capture cache_bytes is {self.cache_bytes}, expected 0 or more")
         object.__setattr__(self, "background", color)
-        # Settings read from files bring lists, and camera names that look like numbers.
-        object.__setattr__(self, "box", tuple(self.box))
-        object.__setattr__(self, "test", tuple(str(name) for name in self.test))
+        object.__setattr__(self, "box", tuple(self.box))  # Settings read from files bring lists.
 
 
 class Capture:
@@ -273,18 +271,18 @@ def _select(frames: Sequence[int], selection: str, name: str) -> range:
     return chosen
 
 
-def _split(source: Source, test: tuple[str, ...]) -> Split:
+def _split(source: Source, test: str) -> Split:
     """The capture's own split, or the named cameras held out."""
     if not test:
         return source.split
-    unknown = [name for name in test if name not in source.labels]
-    if unknown or len(set(test)) == len(source.labels):
+    named = {name.strip() for name in test.split(",")}
+    if not named <= {*source.labels} or len(named) == len(source.labels):
         raise CaptureError(
-            f"capture test is {', '.join(test)}, expected some but not all of the cameras "
+            f"capture test is {test!r}, expected some but not all of the cameras "
             f"{', '.join(source.labels)}"
         )
     views = range(len(source.labels))
-    held_out = tuple(view for view in views if source.labels[view] in test)
+    held_out = tuple(view for view in views if source.labels[view] in named)
     return Split(tuple(view for view in views if view not in held_out), held_out)
 
 

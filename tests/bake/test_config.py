@@ -113,6 +113,15 @@ def test_frame_selections_need_no_quotes(frames) -> None:
     assert load_config([f"capture.frames={frames}"]).capture.frames == frames
 
 
+@pytest.mark.parametrize("names", ["cam00", "00,07", "camera one, camera two", "{a},[b]"])
+def test_cameras_to_hold_out_are_named_as_they_are(names) -> None:
+    assert load_config([f"capture.test={names}"]).capture.test == names
+
+
+def test_a_box_is_six_numbers() -> None:
+    assert load_config(["capture.box=[-1,0,0.5,1,2,3]"]).capture.box == (-1, 0, 0.5, 1, 2, 3)
+
+
 @pytest.mark.parametrize(
     ("override", "word"),
     [
