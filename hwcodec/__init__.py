@@ -27,6 +27,7 @@ from hwcodec.errors import (
 from hwcodec.files import replace_file
 from hwcodec.headers import codec_string
 from hwcodec.marks import PictureMarks
+from hwcodec.movies import Movie, MovieFacts, open_movie
 from hwcodec.planes import PlaneLayout
 from hwcodec.quantize import PROFILES, CodeRange, Quantizer, fit_ranges
 from hwcodec.registry import choose_encoder, encoder_names, encoder_qps, probe, register
@@ -78,6 +79,8 @@ __all__ = [  # noqa: RUF022
     "GopStructure",
     "HwcodecError",
     "Lossless",
+    "Movie",
+    "MovieFacts",
     "Package",
     "PackageContent",
     "Packet",
@@ -105,6 +108,7 @@ __all__ = [  # noqa: RUF022
     "engine_count",
     "fit_ranges",
     "mux",
+    "open_movie",
     "open_package",
     "probe",
     "register",

@@ -32,6 +32,8 @@ _LOADERS: dict[str, Loader] = {
             for form in ("bin", "txt")
         ),
     ),
+    "neural3d": Loader("bake.captures.neural3d:open_source", ("poses_bounds.npy",)),
+    "rerf": Loader("bake.captures.rerf:open_source", ("CamPose.inf",)),
     "easyvolcap": Loader("bake.captures.easyvolcap:open_source", ("extri.yml",)),
     "actorshq": Loader("bake.captures.actorshq:open_source", ("calibration.csv",)),
     "frame-folders": Loader(

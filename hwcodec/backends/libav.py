@@ -7,16 +7,20 @@ on the way; so callers check all settings first and compare what comes back with
 import io
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 # SVT-AV1 reads this once; without it every encoder prints twenty lines to the terminal.
 os.environ.setdefault("SVT_LOG", "1")
 
 import av
+import numpy as np
 from av.bitstream import BitStreamFilterContext
 from av.codec.hwaccel import HWAccel
 from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.video.frame import PictureType
+from av.video.reformatter import Colorspace
+from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = [
@@ -28,11 +32,17 @@ __all__ = [
     "elementary_filtered",
     "new_decoder",
     "new_encoder",
+    "open_movie",
     "open_sink",
     "open_source",
     "packet_of",
+    "rgb_of",
     "video_frame",
 ]
+
+# FFmpeg's numbers for a matrix that is not stated, or stated not to be known.
+_UNSTATED = frozenset({0, 2, 3})
+_HIGH_DEFINITION = 720
 
 
 def can_decode(name: str) -> bool:
@@ -84,6 +94,33 @@ def open_source(source: io.BytesIO, layout: str) -> Any:  # noqa: ANN401 -- PyAV
         FFmpegError: if it is no such stream.
     """
     return av.open(source, "r", format=layout)
+
+
+def open_movie(path: Path) -> Any:  # noqa: ANN401 -- PyAV's own
+    """A file of any form to be read; its video is decoded in the thread that asks for pictures.
+
+    Raises:
+        FFmpegError: if it is no such file.
+    """
+    # FFmpeg takes what stands before the colon of a relative name for a protocol.
+    container: Any = av.open(str(path.absolute()), "r")
+    for stream in container.streams.video:
+        if stream.codec_context is not None:
+            stream.thread_type = "NONE"
+    return container
+
+
+def rgb_of(frame: Any) -> NDArray[np.uint8]:  # noqa: ANN401 -- PyAV's own
+    """A picture as sRGB (rows, columns, 3), by the matrix and range it states.
+
+    One that states no matrix is taken for BT.709 from 720 rows on and for BT.601 below, as players
+    do it.
+    """
+    stated = frame.colorspace
+    if stated in _UNSTATED:
+        stated = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
+    rgb: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", src_colorspace=stated)
+    return rgb
 
 
 def video_frame(planes: Sequence[Tensor], layout: str) -> Any:  # noqa: ANN401 -- PyAV's own

@@ -1,0 +1,157 @@
+"""Captures of ReRF, whose cameras are in the form of NHR.
+
+    CamPose.inf     a row per camera: columns 3, 1, 2 and 4 of its matrix (3, 4), camera to world
+    Intrinsic.inf   per camera: its number, and three rows of its matrix (3, 3)
+    image/000.mp4, mask/000.mp4
+    bbox.json       xyz_min and xyz_max, or two corners, or either of them by frame
+
+Axes are OpenCV's. Source: NHR's description of its camera files. What bbox.json holds is recalled,
+not read; anything else in it is an error that names the remedy.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth, to_frame_rate
+from bake.captures.videos import CameraVideo, VideoReader, open_video, shared_frames, videos_in
+from bake.errors import CaptureError
+from hwcodec.records import LARGEST, parse_json, shown, triple
+from render.cameras import Camera
+from render.errors import CameraError, SceneError
+from render.geometry import Aabb
+
+# Of several thousand cameras.
+_MOST_BYTES = 4 << 20
+# Order of the matrix's columns in a row.
+_COLUMNS = (2, 0, 1, 3)
+
+
+def open_source(path: str) -> Source:
+    """Read the cameras in the folder ``path`` and index its videos.
+
+    Raises:
+        CaptureError: naming the file that is missing, damaged or does not fit the others.
+    """
+    folder = Path(path)
+    pictures, masks = videos_in(folder / "image"), videos_in(folder / "mask")
+    poses = _poses(folder / "CamPose.inf")
+    lenses = _lenses(folder / "Intrinsic.inf")
+    if not len(poses) == len(lenses) == len(pictures):
+        raise CaptureError(
+            f"{folder} has {len(poses)} poses, {len(lenses)} intrinsics and {len(pictures)} "
+            "videos, expected as many of each; complete the download"
+        )
+    labels = tuple(pictures)
+    lacking = [label for label in labels if masks and label not in masks]
+    if lacking:
+        raise CaptureError(
+            f"{folder / 'mask'} lacks the masks of camera {', '.join(lacking[:5])}, expected one "
+            "for each camera or none at all; complete the download"
+        )
+    videos = [
+        CameraVideo(open_video(pictures[label]), open_video(masks[label]) if masks else None)
+        for label in labels
+    ]
+    cameras = tuple(
+        _camera(pose, lens, video, label)
+        for pose, lens, video, label in zip(poses, lenses, videos, labels, strict=True)
+    )
+    frames, views = shared_frames(videos), tuple(range(len(labels)))
+    rate = videos[0].picture.facts.frame_rate
+    return Source(
+        name=folder.resolve().name,
+        cameras=cameras,
+        labels=labels,
+        views=dict.fromkeys(frames, views),
+        frame_rate=to_frame_rate(float(rate)) if rate else DEFAULT_FRAME_RATE,
+        aabb=_box(folder / "bbox.json"),
+        split=every_eighth(len(labels)),
+        reader=VideoReader(videos, cameras),
+    )
+
+
+def _numbers(path: Path) -> list[list[float]]:
+    """The numbers of every line that is not empty."""
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError("it is larger than any rig needs")
+        lines = path.read_text(encoding="ascii").splitlines()
+        rows = [[float(word) for word in line.split()] for line in lines if line.strip()]
+        if not all(abs(number) <= LARGEST for row in rows for number in row):
+            raise ValueError("it holds a number that is not finite")
+    except (OSError, ValueError) as error:
+        raise CaptureError(
+            f"{path} cannot be read: {error}; expected rows of numbers, download it again"
+        ) from error
+    return rows
+
+
+def _poses(path: Path) -> list[NDArray[np.float64]]:
+    """World-to-camera matrices (4, 4)."""
+    poses = []
+    for row in _numbers(path):
+        if len(row) != 12:
+            raise CaptureError(
+                f"{path} has a row of {len(row)} numbers, expected 12; download it again"
+            )
+        matrix = np.empty((3, 4))
+        matrix[:, _COLUMNS] = np.reshape(row, (4, 3)).T
+        pose = np.eye(4)
+        pose[:3, :3], pose[:3, 3] = matrix[:, :3].T, -matrix[:, :3].T @ matrix[:, 3]
+        poses.append(pose)
+    return poses
+
+
+def _lenses(path: Path) -> list[NDArray[np.float64]]:
+    """Camera matrices (3, 3), in order."""
+    rows = _numbers(path)
+    blocks = [rows[first : first + 4] for first in range(0, len(rows), 4)]
+    if any([len(row) for row in block] != [1, 3, 3, 3] for block in blocks):
+        raise CaptureError(
+            f"{path} has {len(rows)} rows that are not blocks of a number and three rows of three, "
+            "expected those; download it again"
+        )
+    return [np.array(block[1:]) for block in blocks]
+
+
+def _camera(
+    pose: NDArray[np.float64], lens: NDArray[np.float64], video: CameraVideo, label: str
+) -> Camera:
+    facts = video.picture.facts
+    focal_x, focal_y, center_x, center_y = lens[0, 0], lens[1, 1], lens[0, 2], lens[1, 2]
+    try:
+        return Camera(facts.width, facts.height, focal_x, focal_y, center_x, center_y, pose)
+    except CameraError as error:
+        raise CaptureError(
+            f"CamPose.inf and Intrinsic.inf have no usable camera {label}: {error}; download them "
+            "again"
+        ) from error
+
+
+def _box(path: Path) -> Aabb | None:
+    """The box around those of all frames, where there is a file."""
+    if not path.is_file():
+        return None
+    try:
+        document = parse_json(path.read_text(encoding="utf-8"))
+        corners = np.array(_corners(document))
+        return Aabb(tuple(corners[:, 0].min(0)), tuple(corners[:, 1].max(0)))
+    except (OSError, SceneError, ValueError) as error:
+        raise CaptureError(
+            f"{path} holds no box ({error}), expected xyz_min and xyz_max; correct it, or remove "
+            "it and give capture.box"
+        ) from error
+
+
+def _corners(value: object, depth: int = 0) -> list[tuple[Sequence[float], Sequence[float]]]:
+    """Boxes anywhere in a document, as pairs of corners."""
+    if isinstance(value, dict) and {"xyz_min", "xyz_max"} <= value.keys():
+        value = [value["xyz_min"], value["xyz_max"]]
+    if isinstance(value, list) and len(value) == 2:
+        return [(triple("a corner", value[0]), triple("a corner", value[1]))]
+    if not isinstance(value, dict) or not value or depth > 1:
+        raise ValueError(f"{shown(value)} is none")
+    return [box for each in value.values() for box in _corners(each, depth + 1)]

@@ -1,0 +1,110 @@
+"""Pictures out of videos, one per camera, decoded when they are asked for.
+
+A bake asks for frame after frame of all cameras. Every camera keeps its decoder open between two
+frames, so that each picture is decoded once per pass; nothing decoded is kept here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bake.errors import CaptureError
+from hwcodec import HwcodecError, Movie, open_movie
+from render.cameras import Camera
+
+VIDEO_ENDINGS = frozenset({".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraVideo:
+    """The video of one camera, and that of its masks, if it has one."""
+
+    picture: Movie
+    mask: Movie | None = None
+    lock: Lock = field(default_factory=Lock)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoReader:
+    """Reads pictures by (frame number, view index); frames count from 0 in every video."""
+
+    videos: Sequence[CameraVideo]
+    cameras: Sequence[Camera]
+
+    def inspect(self, frames: Sequence[int]) -> bool:
+        """Check that all videos are long enough and of their camera's size; True for masks."""
+        last = max(frames, default=0)
+        for view, video in enumerate(self.videos):
+            for movie in (video.picture, video.mask):
+                if movie is not None:
+                    self._check(movie, view, last)
+        return bool(self.videos) and self.videos[0].mask is not None
+
+    def read(self, frame: int, view: int) -> NDArray[Any]:
+        """Decode one picture and join it with its mask."""
+        video = self.videos[view]
+        try:
+            with video.lock:
+                pixels = video.picture.read(frame)
+                mask = None if video.mask is None else video.mask.read(frame)
+        except HwcodecError as error:
+            raise CaptureError(str(error)) from error
+        return pixels if mask is None else np.dstack([pixels, mask[..., 1]])
+
+    def _check(self, movie: Movie, view: int, last: int) -> None:
+        facts, camera = movie.facts, self.cameras[view]
+        if facts.frame_count <= last:
+            raise CaptureError(
+                f"{movie.path} has {facts.frame_count} pictures, expected at least {last + 1}; "
+                "complete the download or choose fewer frames"
+            )
+        if (facts.width, facts.height) != (camera.width, camera.height):
+            raise CaptureError(
+                f"{movie.path} is {facts.width}x{facts.height}, expected {camera.width}x"
+                f"{camera.height} as its camera says; convert it or correct the camera"
+            )
+
+
+def open_video(path: Path) -> Movie:
+    """Index a video of a capture.
+
+    Raises:
+        CaptureError: if it cannot be used.
+    """
+    if not path.is_file():
+        raise CaptureError(f"{path} is missing, expected a video; complete the download")
+    try:
+        return open_movie(path)
+    except HwcodecError as error:
+        raise CaptureError(str(error)) from error
+
+
+def videos_in(folder: Path) -> Mapping[str, Path]:
+    """Video files of a folder by their names without ending, in order.
+
+    Raises:
+        CaptureError: if two differ in nothing else.
+    """
+    found: dict[str, Path] = {}
+    if not folder.is_dir():
+        return found
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in VIDEO_ENDINGS:
+            if path.stem in found:
+                raise CaptureError(
+                    f"{path} and {found[path.stem].name} are both videos of camera {path.stem}, "
+                    "expected one; remove the other"
+                )
+            found[path.stem] = path
+    return found
+
+
+def shared_frames(videos: Sequence[CameraVideo]) -> range:
+    """Frames that every video has."""
+    movies = [m for video in videos for m in (video.picture, video.mask) if m is not None]
+    return range(min(movie.facts.frame_count for movie in movies))
