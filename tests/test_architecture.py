@@ -27,6 +27,7 @@ DOORS = {
     "hydra": {"bake/config.py", "bake/commands.py"},
     "omegaconf": {"bake/config.py", "bake/commands.py"},
     "numba.cuda": {"render/cuda_threads.py"},
+    "yaml": {"bake/captures/easyvolcap.py"},
 }
 FILE_LINES = 320
 FUNCTION_LINES = 60

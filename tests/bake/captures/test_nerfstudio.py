@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bake.capture import Capture, CaptureOptions, open_capture, to_view
-from bake.captures.lens import Distortion, straightened
+from bake.capture import Capture, CaptureOptions, open_capture
 from bake.errors import CaptureError
 
 POINT, PAINT, ROW, COLUMNS = (0.5625, 0.3125, 0.5625), (250, 20, 60), 13, (20, 11)
@@ -318,26 +317,3 @@ def test_real_captures_state_their_length_and_rate(captures: Path) -> None:
     performer, host = (opened(captures / name) for name in ("performer", "host"))
     assert (performer.frame_count, performer.frame_rate) == (40, 30)
     assert (host.frame_count, host.frame_rate) == (12, 10)
-
-
-@pytest.mark.parametrize(
-    ("model", "stated"),
-    [
-        ("OPENCV", {"k1": -0.2, "k2": 0.05, "p1": 0.003, "p2": -0.002, "k3": 0.01}),
-        ("OPENCV_FISHEYE", {"k1": 0.05, "k2": -0.02, "k3": 0.004, "k4": -0.001}),
-    ],
-)
-def test_a_lens_is_straightened_by_its_coefficients(nerfstudio: Write, model, stated) -> None:
-    bent = opened(nerfstudio(lambda d: d.update(stated, camera_model=model)))
-    lens = Distortion(tuple(stated.values()), is_fisheye=model == "OPENCV_FISHEYE")
-    plain = opened(nerfstudio())
-    expected = lens.pinhole(plain.cameras[0])
-    assert bent.cameras[0].focal_x == expected.focal_x != plain.cameras[0].focal_x
-    maps = lens.maps(plain.cameras[0], expected)
-    picture = cv2.cvtColor(
-        cv2.imread(str(Path(nerfstudio()) / "cam0/0000.png"), cv2.IMREAD_UNCHANGED),
-        cv2.COLOR_BGRA2RGBA,
-    )
-    view = to_view(straightened(picture, maps), (1.0, 1.0, 1.0), (32, 32))
-    assert np.array_equal(bent.view(0, 0).rgb, view.rgb)
-    assert np.array_equal(bent.view(0, 0).alpha, view.alpha)
