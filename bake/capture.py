@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from math import isfinite
 from threading import Lock
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bake.captures.box import find_box
+from bake.captures.box import SceneBox, find_box
 from bake.captures.registry import detect_loader, load_loader, register_loader
 from bake.captures.source import Source, Split
 from bake.errors import CaptureError
@@ -112,10 +113,25 @@ class Capture:
         self.frame_indices = tuple(frames[position] for position in chosen)
         self.frame_count = len(chosen)
         self.frame_rate: Fraction = source.frame_rate / chosen.step
-        self.aabb: Aabb
-        self.aabb, self.box_origin = find_box(source, options.box)
+        self._given_box = options.box
+        if options.box:
+            find_box(source, options.box)  # One that is none is refused at once.
         self.split: Split = _split(source, options.test)
         self.has_masks: bool = source.reader.inspect(self.frame_indices)
+
+    @cached_property
+    def scene_box(self) -> SceneBox:
+        """What is reconstructed, and where that comes from; masks are looked at when it is asked.
+
+        Raises:
+            CaptureError: if there is nothing to find a box from, or the given one is none.
+        """
+        return find_box(self._source, self._given_box)
+
+    @property
+    def aabb(self) -> Aabb:
+        """The box of what is reconstructed."""
+        return self.scene_box.aabb
 
     def train_views(self, frame_index: int) -> tuple[int, ...]:
         """Views to train on that exist at this frame."""

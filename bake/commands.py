@@ -88,8 +88,8 @@ def _bake(words: Sequence[str]) -> None:
     sys.stderr.write(
         f"{capture.name}: {capture.frame_count} frames, {len(capture.split.train)} training and "
         f"{len(capture.split.test)} held-out views of "
-        f"{capture.cameras[0].width}x{capture.cameras[0].height}; scene box {capture.box_origin}; "
-        f"device: {device}\n"
+        f"{capture.cameras[0].width}x{capture.cameras[0].height}; "
+        f"scene box {capture.scene_box.origin}; device: {device}\n"
     )
     sequence = bake(capture, command.config, out, LineProgress(), device)
     say(

@@ -6,6 +6,7 @@ where the cameras look -> a cube as large as their ring -> hull -> its box -> hu
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,8 @@ _ROUNDS = 3
 _RESOLUTION = 48
 # Views read per frame; more would only take time.
 _MOST_VIEWS = 24
+# Side to which masks are shrunk: grids are far coarser still.
+_MASK_SIDE = 512
 # A subject stays within the ring of cameras, and needs not fill it.
 _RING_SHARE = 0.95
 _MARGIN = 0.05
@@ -47,12 +50,18 @@ def box_from_masks(source: Source) -> Aabb | None:
 
 
 def _masks(source: Source, frame: int) -> tuple[list[Camera], list[NDArray[np.uint8]]]:
-    """Cameras and masks (rows, columns) of some views, spread over all."""
+    """Cameras and masks (rows, columns) of some views, spread over all, at a small size."""
     views = source.views[frame]
     step = -(-len(views) // _MOST_VIEWS)
-    chosen = views[::step]
-    masks = [_mask(source.reader.read(frame, view)) for view in chosen]
-    return [source.cameras[view] for view in chosen], masks
+    cameras, masks = [], []
+    for view in views[::step]:
+        camera = source.cameras[view]
+        camera = camera.scaled(min(1.0, _MASK_SIDE / max(camera.width, camera.height)))
+        mask = _mask(source.reader.read(frame, view))
+        size = (camera.width, camera.height)
+        cameras.append(camera)
+        masks.append(np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.uint8))
+    return cameras, masks
 
 
 def _mask(pixels: NDArray[Any]) -> NDArray[np.uint8]:

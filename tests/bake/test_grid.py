@@ -7,6 +7,7 @@ import pytest
 
 import bake.limits as bounds
 from bake.capture import Capture, CaptureOptions, open_capture
+from bake.captures.box import SceneBox
 from bake.errors import CapacityError
 from bake.grid import choose_grid, fitting_resolution, pixels_per_unit
 from render.geometry import Aabb
@@ -15,7 +16,7 @@ from render.geometry import Aabb
 def in_box(capture: Capture, aabb: Aabb) -> Capture:
     """The same pictures of another box."""
     moved = copy(capture)
-    moved.aabb = aabb
+    moved.scene_box = SceneBox(aabb, "moved")
     return moved
 
 

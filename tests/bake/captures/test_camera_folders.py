@@ -190,7 +190,7 @@ def test_bounds_of_easyvolcap_are_the_box(tmp_path) -> None:
         files["poses"]["bounds"] = np.array([BOX[:3], BOX[3:]])
 
     capture = opened(write_easyvolcap(tmp_path / "scene", change))
-    assert (capture.aabb.minimum, capture.box_origin) == (BOX[:3], "stated by the capture")
+    assert (capture.aabb.minimum, capture.scene_box.origin) == (BOX[:3], "stated by the capture")
 
 
 def test_a_rotation_may_be_a_matrix_and_a_lens_may_bend(tmp_path) -> None:

@@ -93,13 +93,13 @@ def test_the_box_lies_around_the_points_without_strays(colmap) -> None:
     capture = opened(colmap(written))
     assert np.allclose(capture.aabb.minimum, -1.1, atol=0.1)
     assert np.allclose(capture.aabb.maximum, 1.1, atol=0.1)
-    assert capture.box_origin == "around 200 points of calibration"
+    assert capture.scene_box.origin == "around 200 points of calibration"
 
 
 def test_a_box_of_the_user_comes_first(colmap) -> None:
     capture = opened(colmap(), box=(-1, -2, -3, 1, 2, 3))
     assert (capture.aabb.minimum, capture.aabb.maximum) == ((-1, -2, -3), (1, 2, 3))
-    assert capture.box_origin == "given"
+    assert capture.scene_box.origin == "given"
 
 
 @pytest.mark.parametrize("box", [(1, 2, 3), (1, 1, 1, 0, 0, 0), (0, 0, 0, 1, 1, float("nan"))])
@@ -113,7 +113,7 @@ def test_without_points_a_box_must_be_given(colmap) -> None:
     written.points = written.points[:3]
     folder = colmap(written)
     with pytest.raises(CaptureError, match=r"no box .* give capture.box=\[x,y,z,x,y,z\]"):
-        opened(folder)
+        _ = opened(folder).aabb
     assert opened(folder, box=(-1, -1, -1, 1, 1, 1)).frame_count == 1
 
 
