@@ -83,8 +83,8 @@ class PictureChain(Protocol):
     def decoded(self, plane: Tensor) -> Tensor:
         """The plane as it would be decoded if it came next."""
 
-    def follow(self, plane: Tensor) -> None:
-        """The plane that did come next."""
+    def follow(self, plane: Tensor) -> Tensor:
+        """The plane that did come next, as decoded."""
 
 
 class RoundingChain:
@@ -101,9 +101,10 @@ class RoundingChain:
         """The plane as decoded."""
         return round_plane(plane, self._last, self._steps[self._last is not None])
 
-    def follow(self, plane: Tensor) -> None:
-        """Keep the plane, as decoded, for what comes next."""
+    def follow(self, plane: Tensor) -> Tensor:
+        """The plane as decoded, from which the next one is predicted."""
         self._last = self.decoded(plane)
+        return self._last
 
 
 class EncoderChain:
@@ -130,9 +131,11 @@ class EncoderChain:
         shown = max(decode(encode(pictures, settings)), key=lambda picture: picture.pts)
         return shown.luma.to(torch.float32) / _SCALE
 
-    def follow(self, plane: Tensor) -> None:
-        """Keep the plane, as it was before coding."""
+    def follow(self, plane: Tensor) -> Tensor:
+        """The plane as decoded; kept as it was before coding."""
+        shown = self.decoded(plane)
         self._before.append(plane)
+        return shown
 
 
 def chain_of(config: LoopConfig) -> PictureChain | None:
@@ -163,19 +166,22 @@ class CodecLoop:
 
     def decoded(self, texels: Tensor) -> Tensor:
         """Values (texels, channels) as decoded if their frame came next, on the processor."""
-        codes = self._layout.unpack(_whole_codes(self._chain.decoded(self._plane(texels))))
-        return self._mapping.from_image(self._quantizer.dequantize(codes))
+        return self._texels(self._chain.decoded(self._plane(texels)))
 
     def follow(self, texels: Tensor) -> None:
         """Go on to the frame after this one."""
-        self._shown = self.decoded(texels)
-        self._chain.follow(self._plane(texels))
+        self._shown = self._texels(self._chain.follow(self._plane(texels)))
 
     def _plane(self, texels: Tensor) -> Tensor:
         """The plane (rows, columns) in codes of 8 bits, float32."""
         image = self._mapping.to_image(texels.float().cpu())
         plane = self._layout.pack(self._quantizer.quantize(image))
         return plane.to(torch.float32) / _SCALE
+
+    def _texels(self, plane: Tensor) -> Tensor:
+        """The values (texels, channels) of a decoded plane."""
+        codes = self._layout.unpack(_whole_codes(plane))
+        return self._mapping.from_image(self._quantizer.dequantize(codes))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

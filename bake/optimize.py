@@ -154,13 +154,13 @@ class SequenceOptimizer:
 
     def follow(self, scene: GroupScene, texels: Tensor) -> None:
         """Take note of what the latest frame became, trained or taken over from an earlier run."""
-        self._enter(scene)
+        self._begin(scene)
         if self._codec is not None:
             self._followed.append(texels)
 
     def _correction(self, scene: GroupScene) -> Correction | None:
         """What the codec in the loop does to the frame that comes next, if there is one."""
-        self._enter(scene)
+        self._begin(scene)
         if self._codec is None:
             return None
         for texels in self._followed:
@@ -202,15 +202,21 @@ class SequenceOptimizer:
         report = trainer.fit(rays, *how, loss, correction)
         return scene.mapping.fill_padding(trainer.texels().cpu()).half(), report
 
+    def _begin(self, scene: GroupScene) -> None:
+        """Turn to a group; a new one forgets what the old one had."""
+        if self._group is scene:
+            return
+        self._group, self._trainer, self._useful, self._followed = scene, None, {}, []
+        features, chain = self._shading.feature_count, chain_of(self._loop)
+        limits = self._config.limits
+        self._codec = None if chain is None else CodecLoop(scene.mapping, limits, features, chain)
+
     def _enter(self, scene: GroupScene) -> AtlasTrainer:
-        """The trainer of this group; a new group forgets the old one's buffers."""
-        if self._group is not scene or self._trainer is None:
+        """The trainer of this group, whose buffers are made when a frame is first trained."""
+        self._begin(scene)
+        if self._trainer is None:
             config = self._config
-            self._group, self._useful, self._followed = scene, {}, []
-            features, chain = self._shading.feature_count, chain_of(self._loop)
-            self._codec = (
-                None if chain is None else CodecLoop(scene.mapping, config.limits, features, chain)
-            )
+            features = self._shading.feature_count
             self._trainer = AtlasTrainer(
                 scene.geometry, features, config.step, config.limits, self._device
             )

@@ -97,6 +97,14 @@ class Camera:
                 f"scale {factor} turns {self.width}x{self.height} into {width}x{height}, "
                 "expected at least one pixel; choose a larger scale"
             )
+        return self.resized(width, height)
+
+    def resized(self, width: int, height: int) -> "Camera":
+        """The same view at a size in pixels, intrinsics following the ratio of each side.
+
+        Raises:
+            CameraError: if the size is not positive.
+        """
         x, y = width / self.width, height / self.height
         return Camera(
             width=width,

@@ -10,16 +10,12 @@ The scene's box is found from the points.
 import glob
 from pathlib import Path
 
-import numpy as np
-
 from bake.captures.colmap_model import camera_of, read_model
 from bake.captures.folders import PICTURE_ENDINGS, Timeline, by_frame, numbered_pictures
 from bake.captures.lens import straight_source
 from bake.captures.pictures import FileReader, picture_size
 from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth
 from bake.errors import CaptureError
-from render.cameras import Camera
-from render.errors import CameraError
 
 _MODELS = ("sparse/0", "sparse", "colmap/sparse/0")
 # Pictures at full size first.
@@ -42,8 +38,8 @@ def open_source(path: str) -> Source:
     cameras, lenses = [], []
     for view, picture in enumerate(model.pictures):
         camera, lens = camera_of(picture, model.lenses[picture.lens])
-        size = picture_size(files[first, view].picture)
-        cameras.append(_resized(camera, size))
+        # Smaller copies have whole numbers of pixels.
+        cameras.append(camera.resized(*picture_size(files[first, view].picture)))
         lenses.append(lens)
     straight, reader = straight_source(cameras, lenses, FileReader(files, cameras))
     return Source(
@@ -89,19 +85,3 @@ def _timeline(folder: Path, name: str) -> Timeline:
     others = sorted(stated.parent.glob(f"{glob.escape(stated.stem)}.*"))
     found = [path for path in (stated, *others) if path.suffix.lower() in PICTURE_ENDINGS]
     return {0: next((path for path in found if path.is_file()), stated)}
-
-
-def _resized(camera: Camera, size: tuple[int, int]) -> Camera:
-    """The camera at the size of its picture files, which are whole numbers of pixels."""
-    x, y = np.array(size) / (camera.width, camera.height)
-    try:
-        return Camera(
-            *size,
-            camera.focal_x * x,
-            camera.focal_y * y,
-            camera.center_x * x,
-            camera.center_y * y,
-            camera.world_to_camera,
-        )
-    except CameraError as error:
-        raise CaptureError(f"a camera cannot have pictures of {size}: {error}") from error
