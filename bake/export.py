@@ -30,6 +30,7 @@ from hwcodec import (
     StreamContent,
     TargetBitrate,
     Tuning,
+    UnsupportedConfig,
     choose_encoder,
     content_size,
     encode,
@@ -59,6 +60,10 @@ class ExportOptions:
         tuning: preset and threads; software encoders of H.264 and HEVC take the preset ``slower``
             where none is named, since a bake is encoded once and fetched often.
         allow_fallback: whether software may stand in for missing hardware.
+        density_spread: what density's range is widened by, 1 or more; None: as the profile says.
+
+    Raises:
+        UnsupportedConfig: if the range would be narrower than what training kept values within.
     """
 
     encoder: str = "libx265"
@@ -67,6 +72,28 @@ class ExportOptions:
     gop: GopStructure = field(default_factory=GopStructure)
     tuning: Tuning = field(default_factory=Tuning)
     allow_fallback: bool = True
+    density_spread: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a range that would cut values off."""
+        if self.density_spread is not None and not 1 <= self.density_spread <= bounds.LARGEST_VALUE:
+            raise UnsupportedConfig(
+                f"density_spread is {self.density_spread}, expected a number in "
+                f"[1, {bounds.LARGEST_VALUE:g}]; 1 spends as many bytes on density as on features"
+            )
+
+    @property
+    def kind(self) -> tuple[str, Profile]:
+        """The profile's name and the profile itself, with the range of density that is asked for.
+
+        Raises:
+            UnsupportedConfig: if there is no such profile.
+        """
+        name = self.profile or default_profile(self.encoder)
+        profile = find_profile(name)
+        if self.density_spread is None:
+            return name, profile
+        return name, replace(profile, density_spread=self.density_spread)
 
 
 def export(
@@ -86,11 +113,10 @@ def export(
         ContainerError: if the package cannot be written.
     """
     report = progress or SilentProgress()
-    profile_name = options.profile or default_profile(options.encoder)
-    profile = find_profile(profile_name)
-    choice = choose_encoder(options.encoder, profile.format, allow_fallback=options.allow_fallback)
+    kind = options.kind
+    choice = choose_encoder(options.encoder, kind[1].format, allow_fallback=options.allow_fallback)
     rate = _own_rate(sequence, choice) if options.rate is None else options.rate
-    job = _Job(sequence, (profile_name, profile), choice, options)
+    job = _Job(sequence, kind, choice, options)
     if isinstance(rate, PackageRate):
         content = _content_within(job, rate, report)
     else:

@@ -16,14 +16,24 @@ class EncoderSetting(VideoRf):
 
     gop: GopStructure = field(default_factory=GopStructure)
     tuning: Tuning = field(default_factory=Tuning)
+    density_spread: float | None = None
 
     def options(self, rate: Rate) -> ExportOptions:
         """How the bake is encoded at a rate."""
-        return replace(VideoRf.options(self, rate), gop=self.gop, tuning=self.tuning)
+        return replace(
+            VideoRf.options(self, rate),
+            gop=self.gop,
+            tuning=self.tuning,
+            density_spread=self.density_spread,
+        )
 
 
 def _changed(
-    name: str, what: str, gop: GopStructure | None = None, tuning: Tuning | None = None
+    name: str,
+    what: str,
+    gop: GopStructure | None = None,
+    tuning: Tuning | None = None,
+    density_spread: float | None = None,
 ) -> EncoderSetting:
     return EncoderSetting(
         f"{ABLATION}medium-{name}",
@@ -34,6 +44,7 @@ def _changed(
         _MEDIUM.version,
         gop or GopStructure(),
         tuning or Tuning(),
+        density_spread,
     )
 
 
@@ -44,3 +55,9 @@ FLAT = _changed(
     GopStructure(intra_ratio=1.0, bidirectional_ratio=1.0),
 )
 QUICK = _changed("quick", "at the preset medium instead of slower", tuning=Tuning(preset="medium"))
+ONE_REFERENCE = _changed(
+    "one-reference", "with one reference picture instead of four", GopStructure(reference_count=1)
+)
+EVEN_DENSITY = _changed(
+    "even-density", "with no wider range for density than its values need", density_spread=1.0
+)

@@ -141,6 +141,8 @@ _WRITTEN_ABLATIONS = {
     "ablation-medium-no-b": "benchmarks.baselines.encoder_settings:NO_B",
     "ablation-medium-flat": "benchmarks.baselines.encoder_settings:FLAT",
     "ablation-medium-quick": "benchmarks.baselines.encoder_settings:QUICK",
+    "ablation-medium-one-reference": "benchmarks.baselines.encoder_settings:ONE_REFERENCE",
+    "ablation-medium-even-density": "benchmarks.baselines.encoder_settings:EVEN_DENSITY",
     "ablation-medium-klt": "benchmarks.baselines.rotated_features:KLT",
     "ablation-medium-layered": "benchmarks.baselines.layered:LAYERED",
     "ablation-raster-order": "benchmarks.baselines.raster_order:RASTER_ORDER",

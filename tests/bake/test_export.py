@@ -53,6 +53,23 @@ def sequence(sphere_folder, tiny_config, tmp_path_factory) -> BakedSequence:
     return bake(capture, config, tmp_path_factory.mktemp("bake"), SilentProgress())
 
 
+def test_a_wider_range_makes_codes_of_density_coarser_and_of_features_not(sequence, out) -> None:
+    def steps(spread: float | None) -> torch.Tensor:
+        export(sequence, out, options("raw", density_spread=spread))
+        quantizer = open_scene(out).record.groups[0].quantizer
+        return quantizer.maximum - quantizer.minimum
+
+    usual, even, wide = steps(None), steps(1.0), steps(3.0)
+    assert torch.allclose(usual, even * torch.tensor([1.5] + [1.0] * (len(even) - 1)))
+    assert torch.allclose(wide, even * torch.tensor([3.0] + [1.0] * (len(even) - 1)))
+
+
+@pytest.mark.parametrize("spread", [0.99, 0.0, -1.0, float("nan"), float("inf")])
+def test_a_range_of_density_that_cuts_values_off_is_refused(spread) -> None:
+    with pytest.raises(UnsupportedConfig, match="density_spread"):
+        ExportOptions(density_spread=spread)
+
+
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "package"

@@ -16,7 +16,7 @@ from benchmarks.baselines.rotated_features import KLT, RotatedSequence
 from benchmarks.baselines.videorf import PLAIN, TUNED, ablation, rated
 from benchmarks.rd.method import ABLATION, ablation_names, find_method
 from benchmarks.rd.training import fresh_shading
-from hwcodec import open_package
+from hwcodec import GopStructure, Tuning, open_package
 from render.cameras import Rays, pixel_rays
 from render.field import make_field
 from render.fragment import Appearance, render_rays_reference
@@ -96,6 +96,26 @@ def test_the_recipe_of_rate_medium_is_that_of_the_rate_and_shares_its_fit(tiny_f
     assert fit == ("bake-medium", TUNED.version)
 
 
+@pytest.mark.parametrize(
+    ("name", "part", "expected"),
+    [
+        ("no-b", "gop", GopStructure(b_frame_count=0)),
+        ("flat", "gop", GopStructure(intra_ratio=1.0, bidirectional_ratio=1.0)),
+        ("one-reference", "gop", GopStructure(reference_count=1)),
+        ("quick", "tuning", Tuning(preset="medium")),
+        ("even-density", "density_spread", 1.0),
+    ],
+)
+def test_an_ablation_of_the_encoder_changes_one_setting(name, part, expected) -> None:
+    method = find_method(f"{ABLATION}medium-{name}")
+    usual = ablation("medium")
+    rate = usual.rates[0]
+    changed, plain = method.options(rate), usual.options(rate)
+    assert getattr(changed, part) == expected
+    assert replace(changed, **{part: getattr(plain, part)}) == plain
+    assert method.rates == usual.rates
+
+
 def test_ablations_are_found_by_name_and_the_plain_one_shares_its_fit() -> None:
     names = ablation_names()
     assert "ablation-no-spatial" in names
@@ -103,10 +123,10 @@ def test_ablations_are_found_by_name_and_the_plain_one_shares_its_fit() -> None:
     rate = PLAIN.rates[0]
     assert ablation("plain").fit_name(rate) == PLAIN.fit_name(rate)
     fits = Counter(find_method(name).fit_name(rate) for name in names)
-    # Raster order packs the plain recipe's fit; five others are of how rate=medium is encoded.
+    # Raster order packs the plain recipe's fit; seven others are of how rate=medium is encoded.
     assert {name: count for name, count in fits.items() if count > 1} == {
         "bake-plain": 2,
-        "bake-medium": 6,
+        "bake-medium": 8,
     }
 
 
