@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bake.captures.box import SceneBox, find_box
+from bake.captures.exposure import compensated
 from bake.captures.registry import detect_loader, load_loader, register_loader
 from bake.captures.source import Source, Split
 from bake.errors import CaptureError
@@ -55,7 +56,8 @@ class CaptureOptions:
     ``"a:b"`` (b excluded) or ``"a:b:step"``; ``background`` is sRGB in [0, 1]; ``cache_bytes``
     bounds the decoded pictures kept in memory. ``box`` is the minimum and the maximum corner of
     what is reconstructed, six numbers, or empty for the capture's own; ``test`` names the cameras
-    to hold out, with commas between, or is empty for the capture's own split.
+    to hold out, with commas between, or is empty for the capture's own split. ``exposure`` has
+    gains of cameras that are brighter or darker than others, as in ``cam03=0.83,cam04=1.1/1/0.9``.
 
     Raises:
         CaptureError: naming the option that cannot be used.
@@ -69,6 +71,7 @@ class CaptureOptions:
     cache_bytes: int = 512 << 20
     box: tuple[float, ...] = ()
     test: str = ""
+    exposure: str = ""
 
     def __post_init__(self) -> None:
         """Check what can be checked without touching a file."""
@@ -102,6 +105,7 @@ class Capture:
     """
 
     def __init__(self, source: Source, options: CaptureOptions) -> None:
+        source = compensated(source, options.exposure)
         frames = tuple(sorted(source.views))
         chosen = _select(frames, options.frames, source.name)
         self._source = source

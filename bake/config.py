@@ -24,7 +24,9 @@ from bake.pipeline import BakeConfig
 CONFIG_FOLDER = Path(__file__).resolve().parents[1] / "configs"
 
 # Values of these keys are taken literally, whatever characters they contain.
-_LITERAL_KEYS = frozenset({"capture.path", "capture.frames", "capture.test", "out"})
+_LITERAL_KEYS = frozenset(
+    {"capture.path", "capture.frames", "capture.test", "capture.exposure", "out"}
+)
 
 # What a bit rate is composed with until the capture tells which of the rates it is closest to.
 _USUAL_RATE = "medium"

@@ -118,6 +118,11 @@ def test_cameras_to_hold_out_are_named_as_they_are(names) -> None:
     assert load_config([f"capture.test={names}"]).capture.test == names
 
 
+def test_gains_of_cameras_need_no_quotes() -> None:
+    text = "cam03=0.83,cam 04=1.1/1/0.9"
+    assert load_config([f"capture.exposure={text}"]).capture.exposure == text
+
+
 def test_a_box_is_six_numbers() -> None:
     assert load_config(["capture.box=[-1,0,0.5,1,2,3]"]).capture.box == (-1, 0, 0.5, 1, 2, 3)
 
