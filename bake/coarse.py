@@ -40,6 +40,7 @@ class CoarseConfig:
     Attributes:
         resolution: cube root of the coarse voxel count.
         iterations: training steps per frame.
+        unmasked_iterations: the same where there are no masks, and the whole box is to be searched.
         rays: rays per step.
         density_rate: learning rate of density; colors use the same.
         initial_density: density before activation at the start; low, so that light gets through.
@@ -51,6 +52,7 @@ class CoarseConfig:
 
     resolution: int = 64
     iterations: int = 60
+    unmasked_iterations: int = 300
     rays: int = 2048
     density_rate: float = 0.3
     initial_density: float = -3.0
@@ -59,7 +61,8 @@ class CoarseConfig:
     def __post_init__(self) -> None:
         """Refuse settings that would leave nothing or train nothing."""
         whole_number("coarse resolution", self.resolution, 4, bounds.MOST_RESOLUTION)
-        whole_number("coarse iterations", self.iterations, 1, bounds.MOST_ITERATIONS)
+        for name in ("iterations", "unmasked_iterations"):
+            whole_number(f"coarse {name}", getattr(self, name), 1, bounds.MOST_ITERATIONS)
         whole_number("coarse rays", self.rays, 1, bounds.MOST_RAYS)
         positive_number("coarse density_rate", self.density_rate, bounds.LARGEST_VALUE)
         finite_number(
@@ -153,7 +156,9 @@ def _train_weights(
     start[:, 0] = config.initial_density
     trainer.load(start)
     rates = Rates(density=config.density_rate, feature=config.density_rate, final_factor=1.0)
-    schedule = Schedule(config.iterations, config.rays, rates, seed)
+    is_masked = all(view.alpha is not None for view in views.views)
+    iterations = config.iterations if is_masked else config.unmasked_iterations
+    schedule = Schedule(iterations, config.rays, rates, seed)
     shading = Shading(lambda features, _: torch.sigmoid(features[:, :3]), background.float())
     losses = BlockLoss(LossConfig(), _BLOCK_SIZE, trainer.limits, None)
     trainer.fit(rays, shading, schedule, losses)

@@ -58,9 +58,26 @@ def test_pictures_without_masks_are_enough(sphere) -> None:
     masked = sphere.views()
     bare = replace(masked, views=tuple(v._replace(alpha=None) for v in masked.views))
     grid = cover(sphere.aabb, 10)
-    occupancy = found(grid, bare, replace(CONFIG, iterations=60, weight_threshold=0.1))
+    occupancy = found(grid, bare, replace(CONFIG, unmasked_iterations=60, weight_threshold=0.1))
     assert occupancy.vertices[shell(sphere, grid, 0, grid.voxel_size / 2)].mean() > 0.8
     assert occupancy.count < 0.9 * grid.vertex_count
+
+
+def test_pictures_without_masks_train_for_longer_since_the_whole_box_is_to_be_searched(
+    sphere,
+) -> None:
+    masked = sphere.views()
+    bare = replace(masked, views=tuple(v._replace(alpha=None) for v in masked.views))
+    grid = cover(sphere.aabb, 8)
+    few = replace(CONFIG, iterations=1, unmasked_iterations=40)
+    assert not np.array_equal(
+        found(grid, bare, few).vertices,
+        found(grid, bare, replace(few, unmasked_iterations=1)).vertices,
+    )
+    assert np.array_equal(
+        found(grid, masked, few).vertices,
+        found(grid, masked, replace(few, unmasked_iterations=2)).vertices,
+    )
 
 
 def test_the_same_seed_finds_the_same_vertices(sphere) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bake.captures.box import around, picture_corners
+from bake.captures.box import around, view_fronts
 from bake.errors import CaptureError
 from render.cameras import Camera, Lens, look_at
 
@@ -50,23 +50,22 @@ def test_points_in_a_plane_take_no_box() -> None:
 
 def test_cameras_that_look_the_same_way_have_the_box_begin_before_them() -> None:
     points = cloud()
-    corners = picture_corners(FRONTAL, points)
-    assert corners.shape == (12, 3)
-    box = around(points, corners)
-    assert 0.5 < box.minimum[2] < 1.5
-    assert box.maximum[2] == pytest.approx(around(points, NONE).maximum[2])
-    # What each corner of a picture sees begins within the box.
-    assert (corners >= np.array(box.minimum) - 1e-9).all()
-    for each in FRONTAL:
-        pixels, depth = each.project(picture_corners([each], points))
-        assert np.allclose(np.sort(pixels, axis=0)[[0, -1]], [[0, 0], [64, 48]])
-        assert np.allclose(depth, depth[0])
+    fronts = view_fronts(FRONTAL, points)
+    assert fronts.shape == (3, 3)
+    for each, front in zip(FRONTAL, fronts, strict=True):
+        pixels, depth = each.project([front])
+        assert 0 < depth[0] < 0.7 * 4, "before the first points, which are 4 away"
+        assert 0 < pixels[0, 0] < 64
+    box = around(points, fronts)
+    assert 2 < box.minimum[2] < 3
+    assert box.maximum == pytest.approx(around(points, NONE).maximum)
+    assert box.minimum[:2] == pytest.approx(around(points, NONE).minimum[:2])
 
 
 def test_cameras_all_around_leave_the_box_to_the_points() -> None:
-    assert picture_corners(RING, cloud()).shape == (0, 3)
+    assert view_fronts(RING, cloud()).shape == (0, 3)
 
 
-def test_points_behind_every_camera_move_no_corner() -> None:
-    corners = picture_corners(FRONTAL, cloud() * [1, 1, -1])
-    assert np.allclose(corners, np.repeat([c.position for c in FRONTAL], 4, axis=0))
+def test_points_behind_every_camera_leave_views_where_cameras_are() -> None:
+    fronts = view_fronts(FRONTAL, cloud() * [1, 1, -1])
+    assert np.allclose(fronts, [camera.position for camera in FRONTAL])
