@@ -8,6 +8,7 @@ from bake.export import ExportOptions, export
 from bake.pipeline import bake
 from bake.progress import LineProgress, Progress
 from bake.sequence import BakedSequence
+from bake.status_progress import facts_of, recorded
 from hwcodec import ConstantQp, EncoderChoice
 from render.devices import choose_device
 
@@ -30,7 +31,10 @@ def bake_capture(
     command = load_command(words)
     capture, device = open_capture(command.capture), choose_device(command.device)
     config = fit_bit_rate(command, words, capture).config
-    return bake(capture, config, Path(out), progress or LineProgress(), device)
+    call = f"bake_capture({path!r}, {str(out)!r}, {[*settings]!r})"
+    about = facts_of(capture, config, device, call)
+    with recorded(Path(out), about, progress or LineProgress()) as report:
+        return bake(capture, config, Path(out), report, device)
 
 
 def encode_scene(

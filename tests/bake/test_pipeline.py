@@ -22,19 +22,21 @@ from render.shading import weights_from_bytes
 FRAMES = ":4"
 
 
-class Recorder:
+class Recorder(SilentProgress):
     """Remembers what was reported; interrupts when a stage has reported so many items."""
 
     def __init__(self, stop: tuple[str, int] | None = None) -> None:
         self.stop, self.stage = stop, ""
         self.messages: dict[str, list[str]] = {}
+        self.figures: dict[str, list[dict[str, float]]] = {}
 
     def start(self, stage: str, total: int) -> None:
         self.stage = stage
         self.messages[stage] = []
         assert total == 4
 
-    def advance(self, message: str = "") -> None:
+    def advance(self, message: str = "", **figures: float) -> None:
+        self.figures.setdefault(self.stage, []).append(figures)
         self.messages[self.stage].append(message)
         if self.stop == (self.stage, len(self.messages[self.stage])):
             raise KeyboardInterrupt

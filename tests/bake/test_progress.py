@@ -31,7 +31,7 @@ def test_a_line_says_stage_place_time_and_message(clock) -> None:
     assert stream.getvalue() == "atlas 1/3  2.5 s  (about 5 s left)  frame 0\n"
 
 
-def test_the_time_left_follows_the_mean_so_far(clock) -> None:
+def test_the_time_left_follows_the_items_so_far(clock) -> None:
     stream = io.StringIO()
     progress = LineProgress(stream)
     progress.start("atlas", 4)
