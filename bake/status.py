@@ -145,7 +145,7 @@ def read_figures(value: object) -> dict[str, float]:
         ValueError: if they are something else.
     """
     named = named_values("figures", value, "")
-    return {name: finite_number(name, number) for name, number in named.items()}
+    return {name: finite_number(f"figures {name}", number) for name, number in named.items()}
 
 
 def _read_facts(value: object) -> BakeFacts:
