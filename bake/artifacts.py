@@ -89,7 +89,7 @@ class ArtifactStore:
                 f"cannot write to {root}: {error.strerror}; choose another out folder"
             ) from error
         for folder in (root, *(root / name for name in STAGE_FOLDERS)):
-            if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+            if folder.is_dir() and not _may_write(folder):
                 raise ArtifactError(
                     f"cannot write to {folder}: it is read-only for this user, expected a folder "
                     "of your own; correct its permissions or choose another out folder"
@@ -197,6 +197,12 @@ def write_atomic(path: Path, data: bytes) -> None:
             f"cannot write {path.name} ({len(data)} bytes) to {path.parent}: {error.strerror}; "
             "free some space or choose another out folder, then run again to resume"
         ) from error
+
+
+def _may_write(folder: Path) -> bool:
+    """Whether files can be made in a folder, as far as permissions and mounts tell."""
+    is_effective = os.access in os.supports_effective_ids
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=is_effective)
 
 
 @contextmanager

@@ -90,7 +90,7 @@ class StageClock:
             return 0.0
         if not self._worked:
             return None
-        # The median, since the first item of a stage compiles or begins a sequence and takes longer.
+        # The median: the first item of a stage compiles or begins a sequence and takes far longer.
         return median(self._worked) * (self.total - self.done)
 
 

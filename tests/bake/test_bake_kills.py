@@ -44,13 +44,14 @@ WORDS = [
 # Imports once, also what torch puts off, so that a bake begins at once; each is a child and a
 # process group of its own.
 SERVER = """
-import json, os, sys
+import json, os, signal, sys
 import torch._dynamo
 from bake.commands import bake_sequence
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
         os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         words = json.loads(line)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(os.open(words[0], os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
@@ -76,7 +77,14 @@ class Bakery:
             text=True,
         )
 
-    def bake(self, out: Path, kill_after: float | None = None) -> int:
+    @property
+    def said(self) -> str:
+        """All error streams so far."""
+        return self._log.read_text()
+
+    def bake(
+        self, out: Path, kill_after: float | None = None, number: signal.Signals = signal.SIGKILL
+    ) -> int:
         """The exit code, which is -9 for a killed bake."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
@@ -85,9 +93,11 @@ class Bakery:
         child = int(self._server.stdout.readline())
         if kill_after is not None:
             time.sleep(kill_after)
-            for kill in (os.killpg, os.kill):  # The group is made at the child's first step.
+            try:
+                os.killpg(child, number)
+            except ProcessLookupError:  # The group is made at the child's first step.
                 with suppress(ProcessLookupError):
-                    kill(child, signal.SIGKILL)
+                    os.kill(child, number)
         return int(self._server.stdout.readline())
 
     def close(self) -> None:
@@ -161,6 +171,25 @@ def test_a_bake_that_is_killed_again_and_again_gets_there(bakery, whole, tmp_pat
     assert bakery.bake(out) == 0
     assert result(out) == expected
     assert open_sequence(out).frame_count == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("moment", range(4))
+def test_a_bake_that_is_asked_to_stop_at_a_random_moment_resumes_to_the_same_bytes(
+    bakery, whole, tmp_path, number, moment
+) -> None:
+    expected, seconds = whole
+    out = tmp_path / "scene"
+    stop_after = random.Random(2000 + moment).uniform(0.1, 0.9) * seconds
+    code = bakery.bake(out, stop_after, number)
+    # Before the command has begun the signal ends the process itself.
+    assert code in {0, 128 + number, -number}
+    if code == 128 + number and (out / STATUS_FILE).exists():
+        assert "stopped at frame " in report_on(out).to_text()
+        assert "the same command" in bakery.said.splitlines()[-1]
+    assert "Traceback" not in bakery.said
+    assert bakery.bake(out) == 0
+    assert result(out) == expected
 
 
 def test_a_killed_bake_blocks_nobody_and_a_living_one_everybody(bakery, whole, tmp_path) -> None:

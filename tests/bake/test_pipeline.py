@@ -28,7 +28,6 @@ class Recorder(SilentProgress):
     def __init__(self, stop: tuple[str, int] | None = None) -> None:
         self.stop, self.stage = stop, ""
         self.messages: dict[str, list[str]] = {}
-        self.figures: dict[str, list[dict[str, float]]] = {}
 
     def start(self, stage: str, total: int) -> None:
         self.stage = stage
@@ -36,7 +35,6 @@ class Recorder(SilentProgress):
         assert total == 4
 
     def advance(self, message: str = "", **figures: float) -> None:
-        self.figures.setdefault(self.stage, []).append(figures)
         self.messages[self.stage].append(message)
         if self.stop == (self.stage, len(self.messages[self.stage])):
             raise KeyboardInterrupt
