@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bake.capture import open_capture
 from bake.export import ExportOptions, export
+from bake.memory import memory_named
 from bake.pipeline import bake
 from bake.progress import LineProgress, Progress
 from bake.sequence import BakedSequence
@@ -33,7 +34,7 @@ def bake_capture(
     config = fit_bit_rate(command, words, capture).config
     call = f"bake_capture({path!r}, {str(out)!r}, {[*settings]!r})"
     about = facts_of(capture, config, device, call)
-    with recorded(Path(out), about, progress or LineProgress()) as report:
+    with recorded(Path(out), about, progress or LineProgress()) as report, memory_named():
         return bake(capture, config, Path(out), report, device)
 
 

@@ -19,6 +19,7 @@ from bake.config import (
 from bake.encode_config import bits_per_second
 from bake.errors import BakeError, CapacityError, CaptureError, FolderError
 from bake.export import ExportOptions, export
+from bake.memory import memory_named
 from bake.pipeline import bake
 from bake.profiles import EXPORT_PROFILES
 from bake.progress import LineProgress, Progress
@@ -92,7 +93,8 @@ def _bake(words: Sequence[str]) -> None:
     command = fit_bit_rate(command, words, capture)
     about = facts_of(capture, command.config, device, shlex.join(["bake-sequence", *words]))
     sys.stderr.write(f"{about.capture}; scene box {capture.scene_box.origin}; device: {device}\n")
-    with recorded(out, about, LineProgress(), *_watchers(command, out)) as progress:
+    observers = (LineProgress(), *_watchers(command, out))
+    with recorded(out, about, *observers) as progress, memory_named():
         sequence = bake(capture, command.config, out, progress, device)
     say(
         f"baked {sequence.frame_count} frames in {len(sequence.groups)} groups into {command.out}; "

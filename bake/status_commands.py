@@ -103,7 +103,7 @@ class Report:
                 host = self.status.process.host
                 return f"at {place} on {host}, last heard {heard} ago{_left_text(self.status.left)}"
             case "failed":
-                return f"failed at {place}: {self.reason}; then {resume}"
+                return f"failed at {place}, {resume} once this is repaired: {self.reason}"
         return f"stopped at {place}, {resume} ({self.reason})"
 
     def _facts(self, status: BakeStatus) -> list[str]:
@@ -189,7 +189,10 @@ def _report(arguments: argparse.Namespace) -> None:
         before = mark
         if not arguments.watch or report.state not in _GOES_ON:
             return
-        time.sleep(_PAUSE)
+        try:
+            time.sleep(_PAUSE)
+        except KeyboardInterrupt:
+            return  # Who watches ends it like that.
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -81,8 +81,8 @@ def stored(root: Path) -> int:
         ),
         (
             {"state": "failed", "reason": "the disk is full; free some space"},
-            "failed at frame 17 of 300 (atlas): the disk is full; free some space; then run the "
-            "same command to resume",
+            "failed at frame 17 of 300 (atlas), run the same command to resume once this is "
+            "repaired: the disk is full; free some space",
         ),
         (
             {"state": "finished", "done": 300},
@@ -154,6 +154,14 @@ def test_watching_goes_on_until_the_bake_ends_and_repeats_nothing(
         "stopped at frame 17 of 300 (atlas)",
     ]
     assert len(waits) == 3
+
+
+def test_ctrl_c_ends_watching_quietly(root, capsys, monkeypatch) -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.time, "sleep", interrupt)
+    assert said(root, capsys, "--watch").startswith(f"{root}: running")
 
 
 def test_watching_for_scripts_is_a_line_per_report(root, capsys) -> None:
