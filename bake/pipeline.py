@@ -214,12 +214,12 @@ class Bake:
     ) -> None:
         """Tell of a frame and its group's first; without a fit an earlier run has trained it."""
         index, first = where
-        view = partial(preview, self._capture, index, frame, self._config.optimize)
-        self._progress.show("view", view)
         place = f"frame {index} (group at {first})"
         if fit is None:
             self._progress.advance(f"{place}: resumed", is_resumed=True)
             return
+        view = partial(preview, self._capture, index, frame, self._config.optimize)
+        self._progress.show("view", view)
         text = f"{place}: {fit.psnr:.2f} dB on training rays"
         self._progress.advance(text, psnr=fit.psnr, estimated_bytes=fit.bits / 8)
 

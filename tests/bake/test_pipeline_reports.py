@@ -1,4 +1,4 @@
-"""What the pipeline tells its observers: figures of frames it worked on, and pictures of all."""
+"""What the pipeline tells its observers: figures and pictures of the frames it worked on."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -72,10 +72,9 @@ def test_only_the_frames_that_were_missing_have_figures(capture, config, tmp_pat
     assert [is_resumed for _, is_resumed, _ in told] == [True] * 4 + [False, True]
 
 
-def test_trained_and_resumed_frames_look_the_same(capture, config, tmp_path) -> None:
+def test_frames_that_are_worked_on_can_be_looked_at(capture, config, tmp_path) -> None:
     first, again = (run(capture, config, tmp_path).shown for _ in range(2))
-    assert len(first) == len(again) == 3
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert (len(first), len(again)) == (3, 0)
     assert first[0].shape == (32, 64, 3)
     # The subject moves, in what was captured and in what was baked.
     assert not np.array_equal(first[0], first[2])
