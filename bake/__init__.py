@@ -5,6 +5,8 @@ import os
 # Idle OpenMP threads sleep instead of spinning; read when torch is loaded, so it comes first. An
 # explicit setting of the user wins.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# OpenCV warns of damaged pictures in words of its own; the error that follows says all of it.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
 from bake.api import bake_capture, encode_scene
 from bake.capture import Capture, CaptureOptions, open_capture

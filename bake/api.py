@@ -5,9 +5,11 @@ from pathlib import Path
 
 from bake.capture import open_capture
 from bake.export import ExportOptions, export
+from bake.memory import memory_named
 from bake.pipeline import bake
 from bake.progress import LineProgress, Progress
 from bake.sequence import BakedSequence
+from bake.status_progress import facts_of, recorded
 from hwcodec import ConstantQp, EncoderChoice
 from render.devices import choose_device
 
@@ -30,7 +32,10 @@ def bake_capture(
     command = load_command(words)
     capture, device = open_capture(command.capture), choose_device(command.device)
     config = fit_bit_rate(command, words, capture).config
-    return bake(capture, config, Path(out), progress or LineProgress(), device)
+    call = f"bake_capture({path!r}, {str(out)!r}, {[*settings]!r})"
+    about = facts_of(capture, config, device, call)
+    with recorded(Path(out), about, progress or LineProgress()) as report, memory_named():
+        return bake(capture, config, Path(out), report, device)
 
 
 def encode_scene(

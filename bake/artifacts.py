@@ -8,6 +8,7 @@ whole or not at all.
 import hashlib
 import io
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bake.errors import ArtifactError
-from bake.scene_folder import SCENE_FILE, STAGE_FOLDERS, check_out_folder
+from bake.scene_folder import STAGE_FOLDERS, check_out_folder, is_leftover
 from hwcodec import replace_file
 from render.errors import RenderError
 
@@ -87,6 +88,12 @@ class ArtifactStore:
             raise ArtifactError(
                 f"cannot write to {root}: {error.strerror}; choose another out folder"
             ) from error
+        for folder in (root, *(root / name for name in STAGE_FOLDERS)):
+            if folder.is_dir() and not _may_write(folder):
+                raise ArtifactError(
+                    f"cannot write to {folder}: it is read-only for this user, expected a folder "
+                    "of your own; correct its permissions or choose another out folder"
+                )
 
     def path(self, name: str, key: str, extension: str) -> Path:
         """Where the result of that name and key lies or will lie."""
@@ -95,9 +102,14 @@ class ArtifactStore:
         return path
 
     def read(self, name: str, key: str, extension: str = "bin") -> bytes | None:
-        """A stored result, or None when there is none from these inputs."""
+        """A stored result, or None when there is none from these inputs.
+
+        Raises:
+            ArtifactError: if there is one, but it cannot be read.
+        """
         path = self.path(name, key, extension)
-        return path.read_bytes() if path.is_file() else None
+        with _disk_named(path, "read"):
+            return path.read_bytes() if path.is_file() else None
 
     def write(self, name: str, key: str, data: bytes, extension: str = "bin") -> None:
         """Store a result.
@@ -124,21 +136,37 @@ class ArtifactStore:
         np.save(buffer, array, allow_pickle=False)
         self.write(name, key, buffer.getvalue(), "npy")
 
+    def relative(self, name: str, key: str, extension: str) -> str:
+        """The same place as `path` says, relative to the folder, with forward slashes."""
+        return self.path(name, key, extension).relative_to(self.root).as_posix()
+
+    def remove(self, name: str) -> None:
+        """Remove a file of the folder, if it is there.
+
+        Raises:
+            ArtifactError: if that is not allowed.
+        """
+        with _disk_named(self.root / name, "remove"):
+            (self.root / name).unlink(missing_ok=True)
+
     def discard_unused(self) -> int:
         """Remove results that this run neither read nor wrote; how many files that were.
 
         Only the stages' own folders are searched, and no link is followed: files that no bake has
         written stay.
+
+        Raises:
+            ArtifactError: if removing one is not allowed.
         """
         folders = [self.root / name for name in STAGE_FOLDERS]
         own = [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
         found = [path for folder in own for path in folder.iterdir()]
-        found += self.root.glob(f".{SCENE_FILE}.*.part")
         named = [path for path in found if _ARTIFACT.fullmatch(path.name)]
+        named += [path for path in self.root.iterdir() if is_leftover(path)]
         files = [path for path in named if path.is_file() and not path.is_symlink()]
         stale = [path for path in files if path not in self._used]
         for path in stale:
-            path.unlink()
+            self.remove(path.relative_to(self.root).as_posix())
         return len(stale)
 
 
@@ -168,6 +196,24 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise ArtifactError(
             f"cannot write {path.name} ({len(data)} bytes) to {path.parent}: {error.strerror}; "
             "free some space or choose another out folder, then run again to resume"
+        ) from error
+
+
+def _may_write(folder: Path) -> bool:
+    """Whether files can be made in a folder, as far as permissions and mounts tell."""
+    is_effective = os.access in os.supports_effective_ids
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=is_effective)
+
+
+@contextmanager
+def _disk_named(path: Path, what: str) -> Iterator[None]:
+    """Turn a refusal of the disk into an error that names the file and says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        raise ArtifactError(
+            f"cannot {what} {path}: {error.strerror}; repair the disk or the file's permissions, "
+            "then run again to resume"
         ) from error
 
 

@@ -6,6 +6,7 @@ masks -> visual hull -> coarse field (color and density) -> weights of its verti
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import bake.limits as bounds
+from bake.artifacts import digest_arrays
 from bake.block_loss import BlockLoss
 from bake.capture import Capture, View
 from bake.errors import CaptureError
@@ -84,6 +86,17 @@ class FrameViews:
     indices: tuple[int, ...]
     cameras: tuple[Camera, ...]
     views: tuple[View, ...]
+
+    def digest(self, background: Sequence[float]) -> bytes:
+        """A hash of all that training sees of the frame; it goes into every key made from it."""
+        arrays: list[NDArray[Any]] = [view.rgb for view in self.views]
+        arrays += [view.alpha for view in self.views if view.alpha is not None]
+        cameras = [
+            np.append(camera.world_to_camera, [camera.focal_x, camera.focal_y])
+            for camera in self.cameras
+        ]
+        centers = [np.array([camera.center_x, camera.center_y]) for camera in self.cameras]
+        return digest_arrays([*arrays, *cameras, *centers, np.array(background)])
 
 
 def read_training_views(capture: Capture, frame_index: int) -> FrameViews:

@@ -1,6 +1,7 @@
 """`bake-sequence` and `encode-atlas`: arguments in, stages run, exit codes out."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +19,15 @@ from bake.config import (
 from bake.encode_config import bits_per_second
 from bake.errors import BakeError, CapacityError, CaptureError, FolderError
 from bake.export import ExportOptions, export
+from bake.memory import memory_named
 from bake.pipeline import bake
 from bake.profiles import EXPORT_PROFILES
-from bake.progress import LineProgress
+from bake.progress import LineProgress, Progress
 from bake.rate_search import PackageRate
 from bake.scene_folder import check_out_folder
 from bake.sequence import open_sequence
+from bake.status_progress import Tolerant, facts_of, recorded
+from bake.tensorboard import TensorBoardProgress
 from hwcodec import (
     ConstantQp,
     ConstantQuality,
@@ -48,6 +52,8 @@ bake; finished stages are taken over.
   bake-sequence capture.path=DIR out=SCENE rate=low
   bake-sequence capture.path=DIR out=SCENE rate=2M
   bake-sequence capture.path=DIR out=SCENE preset=paper seed=1
+  bake-sequence capture.path=DIR out=SCENE log=tensorboard      (tensorboard --logdir SCENE)
+  bake-status SCENE                                             how far it is, from anywhere
 
 presets: {presets}
 rates:   {rates}, or bits per second, as in rate=800k
@@ -85,17 +91,22 @@ def _bake(words: Sequence[str]) -> None:
     check_out_folder(out)
     capture = open_capture(command.capture)
     command = fit_bit_rate(command, words, capture)
-    sys.stderr.write(
-        f"{capture.name}: {capture.frame_count} frames, {len(capture.split.train)} training and "
-        f"{len(capture.split.test)} held-out views of "
-        f"{capture.cameras[0].width}x{capture.cameras[0].height}; "
-        f"scene box {capture.scene_box.origin}; device: {device}\n"
-    )
-    sequence = bake(capture, command.config, out, LineProgress(), device)
+    about = facts_of(capture, command.config, device, shlex.join(["bake-sequence", *words]))
+    sys.stderr.write(f"{about.capture}; scene box {capture.scene_box.origin}; device: {device}\n")
+    observers = (LineProgress(), *_watchers(command, out))
+    with recorded(out, about, *observers) as progress, memory_named():
+        sequence = bake(capture, command.config, out, progress, device)
     say(
         f"baked {sequence.frame_count} frames in {len(sequence.groups)} groups into {command.out}; "
         f"next: encode-atlas {command.out} --out PACKAGE"
     )
+
+
+def _watchers(command: BakeCommand, out: Path) -> list[Progress]:
+    """Who else is told of the bake's progress."""
+    if command.log != "tensorboard":
+        return []
+    return [Tolerant(TensorBoardProgress(out, command.log_pictures), "the events")]
 
 
 def _encode(arguments: argparse.Namespace) -> None:

@@ -20,8 +20,11 @@ from bake.capture import Capture
 from bake.encode_config import bits_per_second
 from bake.errors import BakeError
 from bake.pipeline import BakeConfig
+from hwcodec.records import whole_number
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[1] / "configs"
+
+LOGS = ("none", "tensorboard")
 
 # Values of these keys are taken literally, whatever characters they contain.
 _LITERAL_KEYS = frozenset(
@@ -41,9 +44,10 @@ class ConfigError(BakeError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BakeCommand(BakeConfig):
-    """A bake's settings plus where its result goes and where it runs.
+    """A bake's settings plus where its result goes, where it runs and what watches it.
 
-    ``out`` is the scene folder; ``device`` is auto, cpu or cuda.
+    ``out`` is the scene folder; ``device`` is auto, cpu or cuda; ``log`` is none, or tensorboard
+    for curves and, every ``log_pictures`` frames (0: never), a picture in ``out``/tensorboard.
 
     Raises:
         ValueError: if a setting is out of range, or ``out`` names no folder.
@@ -51,6 +55,8 @@ class BakeCommand(BakeConfig):
 
     out: str = "outputs/scene"
     device: str = "auto"
+    log: str = "none"
+    log_pictures: int = 10
 
     def __post_init__(self) -> None:
         """Refuse an empty ``out``, which would mean the current folder."""
@@ -58,6 +64,9 @@ class BakeCommand(BakeConfig):
         BakeConfig.__post_init__(self)
         if not self.out.strip() or "\0" in self.out:
             raise ValueError(f"out is {self.out!r}, expected the path of a folder")
+        if self.log not in LOGS:
+            raise ValueError(f"log is {self.log!r}, expected one of {', '.join(LOGS)}")
+        whole_number("log_pictures", self.log_pictures)
 
     @property
     def config(self) -> BakeConfig:

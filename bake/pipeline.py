@@ -5,9 +5,9 @@ capture -> occupancy per frame -> groups -> mapping table -> atlases -> baked se
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,15 +30,13 @@ from bake.optimize import (
     carry_texels,
 )
 from bake.optimize_config import OptimizeConfig, ShadingConfig
+from bake.preview import preview
 from bake.progress import Progress
 from bake.scene_folder import SCENE_FILE
-from bake.sequence import (
-    BakedSequence,
-    FieldSettings,
-    Rig,
-    Span,
-    save_sequence,
-)
+from bake.scene_lock import only_bake
+from bake.sequence import BakedSequence, FieldSettings, Rig, Span, save_sequence
+from bake.sequence_record import without_paths
+from bake.trainer import FitReport
 from hwcodec.records import finite_number, whole_number
 from render.devices import ON_CPU, DeviceChoice
 from render.mapping import MappingTable
@@ -118,7 +116,7 @@ class Bake:
             ArtifactError: if results cannot be stored.
         """
         # Until the bake is complete again, the folder must not look finished.
-        (self._store.root / SCENE_FILE).unlink(missing_ok=True)
+        self._store.remove(SCENE_FILE)
         plans = plan_groups(self._occupancies(), self._config.grouping)
         sequence = self._describe(plans, *self._train(plans))
         save_sequence(sequence)
@@ -129,23 +127,26 @@ class Bake:
         """Stage 1 for every frame, one at a time: of a long sequence only unions are kept."""
         self._progress.start("occupancy", self._capture.frame_count)
         for index in range(self._capture.frame_count):
-            found = self._occupancy(index, self._read(index))
-            self._progress.advance(f"frame {index}: {found.count} vertices")
+            found, is_resumed = self._occupancy(index, self._read(index))
+            figures = {} if is_resumed else {"vertices": found.count}
+            text = f"frame {index}: {found.count} vertices"
+            self._progress.advance(text, is_resumed=is_resumed, **figures)
             yield found
 
-    def _occupancy(self, index: int, views: FrameViews) -> OccupancyGrid:
+    def _occupancy(self, index: int, views: FrameViews) -> tuple[OccupancyGrid, bool]:
+        """A frame's occupancy, and whether an earlier run has stored it."""
         config = self._config
         key = make_key("occupancy", self._digests[index], self._grid, config.coarse, config.seed)
         name = f"occupancy/frame{index:05d}"
         stored = self._store.read(name, key)
         if stored is not None:
             with damage_named(f"{name}-{key}.bin"):
-                return OccupancyGrid(self._grid, decode_occupancy(stored, self._grid.shape))
+                return OccupancyGrid(self._grid, decode_occupancy(stored, self._grid.shape)), True
         seed = config.seed * 1_000_003 + index
         background, device = self._capture.background, self._device.device
         occupancy = find_occupancy(self._grid, views, config.coarse, background, seed, device)
         self._store.write(name, key, encode_occupancy(occupancy.vertices))
-        return occupancy
+        return occupancy, False
 
     def _train(self, plans: tuple[GroupPlan, ...]) -> tuple[list[str], str]:
         """Stages 3 and 4; the atlas file of every frame, and the network's."""
@@ -165,7 +166,7 @@ class Bake:
             scene = build_group(plan.occupancy, config.block_size, config.order)
             for index in plan.frames:
                 last, network = self._frame(optimizer, (plan, scene), index, (last, network))
-                files.append(self._relative(f"atlas/frame{index:05d}", last.key, "npy"))
+                files.append(self._store.relative(f"atlas/frame{index:05d}", last.key, "npy"))
         if network is None:
             raise AssertionError("a capture has at least one frame")
         return files, network[1]
@@ -180,31 +181,47 @@ class Bake:
         """One frame's atlas, from the store or by training."""
         (plan, scene), (last, network) = group, before
         views = self._read(index)
-        occupancy = self._occupancy(index, views)
+        occupancy, _ = self._occupancy(index, views)
         key = self._atlas_key(plan, (index, occupancy), last)
         name = f"atlas/frame{index:05d}"
         stored = self._store.read_array(name, key)
         weights = self._store.read("shading/network", key) if last is None else b""
+        fit: FitReport | None = None
         if stored is not None and weights is not None:
             texels = torch.from_numpy(stored)
             if last is None:
                 with damage_named(f"shading/network-{key}.bin"):
                     read = weights_from_bytes(weights, self._config.shading.shape)
-                network = (read, self._relative("shading/network", key, "bin"))
-            message = "resumed"
+                network = (read, self._store.relative("shading/network", key, "bin"))
         else:
             result = self._train_frame(optimizer, scene, (index, views, occupancy), before)
-            texels = result.texels
+            texels, fit = result.texels, result.report
             if last is None:
-                network = (result.network, self._relative("shading/network", key, "bin"))
+                network = (result.network, self._store.relative("shading/network", key, "bin"))
                 self._store.write("shading/network", key, weights_to_bytes(result.network))
             self._store.write_array(name, key, texels.numpy())
-            message = f"{-10 * np.log10(max(result.report.error, 1e-10)):.2f} dB on training rays"
         if network is None:
             raise AssertionError("the first frame always brings the network")
         optimizer.follow(scene, texels)
-        self._progress.advance(f"frame {index} (group at {plan.first_frame}): {message}")
+        self._report((index, plan.first_frame), (scene, texels, network[0]), fit)
         return _Atlas(key, plan, scene.mapping, texels, occupancy, views), network
+
+    def _report(
+        self,
+        where: tuple[int, int],
+        frame: tuple[GroupScene, Tensor, ShadingMlp],
+        fit: FitReport | None,
+    ) -> None:
+        """Tell of a frame and its group's first; without a fit an earlier run has trained it."""
+        index, first = where
+        place = f"frame {index} (group at {first})"
+        if fit is None:
+            self._progress.advance(f"{place}: resumed", is_resumed=True)
+            return
+        view = partial(preview, self._capture, index, frame, self._config.optimize)
+        self._progress.show("view", view)
+        text = f"{place}: {fit.psnr:.2f} dB on training rays"
+        self._progress.advance(text, psnr=fit.psnr, estimated_bytes=fit.bits / 8)
 
     def _train_frame(
         self,
@@ -240,15 +257,7 @@ class Bake:
     def _read(self, index: int) -> FrameViews:
         """Training views of a frame; their digest goes into every key made from them."""
         views = read_training_views(self._capture, index)
-        arrays = [view.rgb for view in views.views]
-        arrays += [view.alpha for view in views.views if view.alpha is not None]
-        cameras = [
-            np.append(camera.world_to_camera, [camera.focal_x, camera.focal_y])
-            for camera in views.cameras
-        ]
-        centers = [np.array([camera.center_x, camera.center_y]) for camera in views.cameras]
-        background = np.array(self._capture.background)
-        self._digests[index] = digest_arrays([*arrays, *cameras, *centers, background])
+        self._digests[index] = views.digest(self._capture.background)
         return views
 
     def _describe(
@@ -277,7 +286,7 @@ class Bake:
                 "capture": capture.name,
                 "frame_indices": list(capture.frame_indices),
                 "device": asdict(self._device),
-                "config": _without_paths(asdict(config)),
+                "config": without_paths(asdict(config)),
             },
         )
 
@@ -285,11 +294,7 @@ class Bake:
         data = encode_occupancy(plan.occupancy.vertices)
         name, key = f"occupancy/group{plan.first_frame:05d}", make_key("group", data)
         self._store.write(name, key, data)
-        return Span(plan.first_frame, plan.frame_count, self._relative(name, key, "bin"))
-
-    def _relative(self, name: str, key: str, extension: str) -> str:
-        path = self._store.path(name, key, extension)
-        return path.relative_to(self._store.root).as_posix()
+        return Span(plan.first_frame, plan.frame_count, self._store.relative(name, key, "bin"))
 
 
 def bake(
@@ -306,14 +311,9 @@ def bake(
     runs have the same bytes, because gradients are added in no fixed order.
 
     Raises:
+        FolderError: if the folder holds something else, or another bake is at work in it.
         BakeError: as `Bake.run` does.
     """
-    return Bake(capture, config, ArtifactStore(out), progress, device).run()
-
-
-def _without_paths(config: dict[str, object]) -> dict[str, object]:
-    """The configuration with the capture's folder shortened to its name."""
-    capture = config["capture"]
-    if isinstance(capture, dict):
-        capture["path"] = Path(str(capture["path"])).name
-    return config
+    store = ArtifactStore(out)
+    with only_bake(out):
+        return Bake(capture, config, store, progress, device).run()

@@ -4,6 +4,9 @@ SCENE/scene.json              what was baked, from what, and which files hold it
 SCENE/occupancy/GROUP-*.bin   union occupancy of each group, losslessly coded
 SCENE/shading/network-*.bin   weights of the shading network
 SCENE/atlas/FRAME-*.npy       texels of each frame, float16 (texels, channels)
+
+Beside it a bake tells of itself in status.json and log.jsonl (`bake.status`, `bake.run_log`) and,
+if asked to, in tensorboard/; nothing of that is part of the result or read to go on.
 """
 
 import json

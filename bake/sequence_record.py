@@ -8,6 +8,7 @@ ValueErrors too) that names the field.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -226,3 +227,11 @@ def read_provenance(value: object) -> Mapping[str, Any]:
     some_text("config.capture.frames", capture["frames"])
     EncodeConfig.of(record)
     return record
+
+
+def without_paths(config: dict[str, object]) -> dict[str, object]:
+    """A configuration as a scene records it: with the capture's folder shortened to its name."""
+    capture = config["capture"]
+    if isinstance(capture, dict):
+        capture["path"] = Path(str(capture["path"])).name
+    return config

@@ -3,6 +3,7 @@
 draw rays -> march -> shade -> losses -> march back -> block losses -> Adam
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,6 +49,11 @@ class FitReport:
 
     error: float
     bits: float
+
+    @property
+    def psnr(self) -> float:
+        """The error in dB, 100 at most."""
+        return -10 * math.log10(max(self.error, 1e-10))
 
 
 class AtlasTrainer:

@@ -1,20 +1,27 @@
 """How every command ends: silently with 0, or with one line on the error stream and 1 or 2.
 
     0   the work is done
-    1   the work failed on the way: a damaged file, a full disk, an interruption
+    1   the work failed on the way: a damaged file, a full disk
     2   the request itself cannot be met: bad arguments, a missing path, an absent backend
+    130, 143   it was stopped by Ctrl-C, or by a request to terminate, which ends it as cleanly
 
 Only errors of known families are caught; anything else is a defect and keeps its traceback.
 """
 
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from hwcodec import BackendUnavailable, HwcodecError, UnsupportedConfig
 from render.errors import CameraError, RenderError
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+# What a shell reports for a process that a signal has ended.
+EXIT_INTERRUPTED, EXIT_TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 ErrorTypes = tuple[type[Exception], ...]
 
@@ -34,6 +41,10 @@ class UsageError(Exception):
     """The caller asked for something that cannot be done; the message says what to ask for."""
 
 
+class Terminated(KeyboardInterrupt):
+    """The process was asked to terminate; whatever cleans up after Ctrl-C cleans up after this."""
+
+
 def run(work: Callable[[], None], *, usage: ErrorTypes = (), failures: ErrorTypes = ()) -> int:
     """Do the work of a command and return its exit code; known errors become one line of text.
 
@@ -43,7 +54,8 @@ def run(work: Callable[[], None], *, usage: ErrorTypes = (), failures: ErrorType
     requests: ErrorTypes = (UsageError, *_USAGE, *usage)
     troubles: ErrorTypes = (*_FAILURES, *failures)
     try:
-        work()
+        with _termination_raised():
+            work()
         sys.stdout.flush()
     except requests as error:
         return _report(error, EXIT_USAGE)
@@ -51,9 +63,30 @@ def run(work: Callable[[], None], *, usage: ErrorTypes = (), failures: ErrorType
         return _close_quietly()
     except troubles as error:
         return _report(error, EXIT_FAILED)
-    except KeyboardInterrupt:
-        return _report("stopped; finished files are complete, run the command again", EXIT_FAILED)
+    except KeyboardInterrupt as stop:
+        code = EXIT_TERMINATED if isinstance(stop, Terminated) else EXIT_INTERRUPTED
+        text = "stopped; finished files are complete, run the command again"
+        return _report(str(stop) or text, code)
     return EXIT_DONE
+
+
+@contextmanager
+def _termination_raised() -> Iterator[None]:
+    """Within it, the request to terminate raises `Terminated`, as Ctrl-C does its own."""
+    # Only the main thread receives signals, and one who ignores them has a reason.
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        yield
+        return
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def say(text: str) -> None:

@@ -2,14 +2,11 @@
 
 import argparse
 import contextlib
-import signal
 import sys
 import tempfile
-import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 
 from hwcodec import BackendUnavailable
 from render.commands import open_package_for_use
@@ -71,7 +68,6 @@ class _Work:
             ContainerError, RenderError: if the package cannot be published.
         """
         with (
-            _ends_like_ctrl_c(),
             _site_of(self._place) as site,
             open_server(site, self._options) as server,
             contextlib.suppress(KeyboardInterrupt),
@@ -125,23 +121,6 @@ def _site_of(place: Path) -> Iterator[Path]:
         for line in published.notes:
             note(line)
         yield published.folder
-
-
-@contextlib.contextmanager
-def _ends_like_ctrl_c() -> Iterator[None]:
-    """Make the request to terminate end the work as Ctrl-C does, temporary folder included."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Only the main thread receives signals.
-        return
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _serve_parser() -> argparse.ArgumentParser:

@@ -1,5 +1,6 @@
 """Picture files on disk: what is there, how large it is, and its pixels."""
 
+import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8"
 # Start-of-frame markers C0..CF; C4, C8 and CC in that range mean something else.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# How whole files end, and how far before their end that is looked for.
+_PNG_END, _JPEG_END, _TAIL = b"IEND", b"\xff\xd9", 64
 _NAMED_AT_MOST = 3
 
 
@@ -35,7 +38,7 @@ class FileReader:
     cameras: Sequence[Camera]
 
     def inspect(self, frames: Sequence[int]) -> bool:
-        """Check that the pictures exist and have their camera's size; True if they carry masks."""
+        """Check that pictures exist, are whole and fit their camera; True if they carry masks."""
         wanted = frozenset(frames)
         chosen = {key: files for key, files in self.files.items() if key[0] in wanted}
         _check_present([path for files in chosen.values() for path in files if path is not None])
@@ -43,6 +46,9 @@ class FileReader:
             size = _header_size(files.picture)
             if size is not None:
                 self._check_size(files.picture, view, size)
+            for path in (files.picture, files.mask):
+                if path is not None:
+                    _check_whole(path)
         return bool(chosen) and self._masked(next(iter(chosen.values())))
 
     def read(self, frame: int, view: int) -> NDArray[Any]:
@@ -122,12 +128,29 @@ def _check_present(paths: Sequence[Path]) -> None:
         )
 
 
+def _check_whole(path: Path) -> None:
+    """Decode what does not end as its format does: a copy that broke off, or one with a tail."""
+    with path.open("rb") as file:
+        magic = file.read(8)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - _TAIL, 0))
+        tail = file.read()
+    is_png, is_jpeg = magic == _PNG_MAGIC, magic[:2] == _JPEG_MAGIC
+    ends_well = (is_png and _PNG_END in tail) or (is_jpeg and _JPEG_END in tail)
+    # Of other formats only decoding tells, which is for later; nothing at all is no picture.
+    if not ends_well and (is_png or is_jpeg or not size):
+        _decode(path)
+
+
 def _decode(path: Path) -> NDArray[Any]:
     """Whatever the file holds, in OpenCV's channel order."""
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise CaptureError(f"{path} cannot be read ({error}), expected a picture") from error
+        raise CaptureError(
+            f"{path} cannot be read ({error.strerror or error}), expected a picture; restore it or "
+            "leave its frame out, then run again"
+        ) from error
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     except cv2.error:

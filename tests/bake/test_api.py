@@ -10,6 +10,7 @@ from bake.commands import bake_sequence
 from bake.config import ConfigError
 from bake.errors import BakeError, CaptureError
 from bake.progress import LineProgress, SilentProgress
+from bake.scene_folder import LOG_FILE, STATUS_FILE
 from bake.sequence import BakedSequence, open_sequence
 from hwcodec import ContainerError, UnsupportedConfig, open_package
 from render.scene import open_scene
@@ -34,8 +35,10 @@ def sequence(tmp_path_factory) -> BakedSequence:
 
 
 def files(folder) -> dict[str, bytes]:
+    """The result, without what the bake tells of itself."""
     found = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+    named = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+    return {name: data for name, data in named.items() if name not in {STATUS_FILE, LOG_FILE}}
 
 
 def test_the_program_and_the_command_bake_the_same_bytes(sequence, tmp_path) -> None:

@@ -201,11 +201,11 @@ def test_exporting_twice_gives_the_same_package(sequence, tmp_path) -> None:
 def test_every_group_is_reported(sequence, out) -> None:
     lines: list[str] = []
 
-    class Progress:
+    class Progress(SilentProgress):
         def start(self, stage: str, total: int) -> None:
             lines.append(f"{stage} {total}")
 
-        def advance(self, message: str = "") -> None:
+        def advance(self, message: str = "", **figures: object) -> None:
             lines.append(message)
 
     export(sequence, out, options("raw"), progress=Progress())

@@ -22,7 +22,7 @@ from render.shading import weights_from_bytes
 FRAMES = ":4"
 
 
-class Recorder:
+class Recorder(SilentProgress):
     """Remembers what was reported; interrupts when a stage has reported so many items."""
 
     def __init__(self, stop: tuple[str, int] | None = None) -> None:
@@ -34,7 +34,7 @@ class Recorder:
         self.messages[stage] = []
         assert total == 4
 
-    def advance(self, message: str = "") -> None:
+    def advance(self, message: str = "", **figures: float) -> None:
         self.messages[self.stage].append(message)
         if self.stop == (self.stage, len(self.messages[self.stage])):
             raise KeyboardInterrupt

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bake import progress as module
-from bake.progress import LineProgress, SilentProgress
+from bake.progress import LineProgress, SilentProgress, StageClock, duration_text
 
 
 class Clock:
@@ -31,7 +31,7 @@ def test_a_line_says_stage_place_time_and_message(clock) -> None:
     assert stream.getvalue() == "atlas 1/3  2.5 s  (about 5 s left)  frame 0\n"
 
 
-def test_the_time_left_follows_the_mean_so_far(clock) -> None:
+def test_the_time_left_follows_the_items_so_far(clock) -> None:
     stream = io.StringIO()
     progress = LineProgress(stream)
     progress.start("atlas", 4)
@@ -79,3 +79,44 @@ def test_silent_progress_says_nothing(capsys) -> None:
     progress.advance("done")
     written = capsys.readouterr()
     assert (written.out, written.err) == ("", "")
+
+
+def test_a_resumed_item_says_nothing_about_the_time_left(clock) -> None:
+    stream = io.StringIO()
+    progress = LineProgress(stream)
+    progress.start("atlas", 20)
+    for _ in range(9):
+        clock.now += 0.1
+        progress.advance("resumed", is_resumed=True)
+    clock.now += 60
+    progress.advance("trained", psnr=30.0)
+    lines = stream.getvalue().splitlines()
+    assert not [line for line in lines[:9] if "left" in line]
+    assert lines[9] == "atlas 10/20  60.0 s  (about 10 min left)  trained"
+
+
+def test_an_item_that_took_far_longer_than_others_does_not_count(clock) -> None:
+    stage = StageClock("atlas", 100)
+    assert stage.left is None
+    for seconds in (600, 10, 10, 10):
+        clock.now += seconds
+        stage.advance(is_resumed=False)
+    assert (stage.done, stage.spent, stage.left) == (4, 10, 960)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (1.4, "1 s"),
+        (119.4, "119 s"),
+        (119.5, "2 min"),
+        (3599, "60 min"),
+        (7169, "119 min"),
+        (7170, "2 h 00 min"),
+        (11_100, "3 h 05 min"),
+        (100 * 3600, "100 h 00 min"),
+    ],
+)
+def test_long_times_are_told_in_minutes_and_hours(seconds, text) -> None:
+    assert duration_text(seconds) == text

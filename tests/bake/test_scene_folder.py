@@ -7,7 +7,14 @@ import pytest
 from bake.artifacts import ArtifactStore
 from bake.commands import bake_sequence
 from bake.errors import FolderError
-from bake.scene_folder import SCENE_FILE, STAGE_FOLDERS, check_out_folder
+from bake.scene_folder import (
+    LOG_FILE,
+    SCENE_FILE,
+    STAGE_FOLDERS,
+    STATUS_FILE,
+    STATUS_FORMAT,
+    check_out_folder,
+)
 
 QUICK = ["capture.path=procedural:1:16", "resolution=8"]
 
@@ -28,6 +35,35 @@ def test_a_stopped_bake_is_resumed(tmp_path, name) -> None:
     (tmp_path / name).mkdir()
     (tmp_path / "notes.txt").write_text("mine")
     check_out_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", [SCENE_FILE, STATUS_FILE, LOG_FILE])
+def test_what_a_bake_that_was_killed_at_once_leaves_is_taken(tmp_path, name) -> None:
+    (tmp_path / f".{name}.123456.part").write_bytes(b"half")
+    check_out_folder(tmp_path)
+    assert ArtifactStore(tmp_path).discard_unused() == 1
+    assert not files(tmp_path)
+
+
+def test_a_bake_that_has_only_its_status_is_resumed(tmp_path) -> None:
+    (tmp_path / STATUS_FILE).write_text(f'{{"format": "{STATUS_FORMAT}"}}')
+    check_out_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", [".notes.txt.1.part", ".scene.json.part", "scene.json.1.part"])
+def test_what_only_looks_like_that_is_somebody_elses(tmp_path, name) -> None:
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(FolderError, match="holds files, but no bake"):
+        check_out_folder(tmp_path)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_refused(tmp_path, monkeypatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(FolderError, match=r"Permission denied.*choose another out folder"):
+        check_out_folder(tmp_path)
 
 
 def test_a_finished_bake_is_resumed(baked_sequence) -> None:

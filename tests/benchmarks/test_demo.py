@@ -40,7 +40,7 @@ class CountingProgress(SilentProgress):
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def advance(self, message: str = "") -> None:
+    def advance(self, message: str = "", **figures: object) -> None:
         self.messages.append(message)
 
 

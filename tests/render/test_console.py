@@ -1,15 +1,29 @@
 """Exit codes and the one line that a failing command leaves behind."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hwcodec import BackendUnavailable, BitstreamError, ContainerError, UnsupportedConfig
-from render.console import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, UsageError, note, run, say, warn
+from render.console import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+    Terminated,
+    UsageError,
+    note,
+    run,
+    say,
+    warn,
+)
 from render.errors import CameraError, SceneError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +74,6 @@ def test_requests_that_cannot_be_met_end_with_two(error, capsys) -> None:
         SceneError("no"),
         OSError(28, "No space left on device"),
         PermissionError(13, "Permission denied", "a.png"),
-        KeyboardInterrupt(),
     ],
     ids=lambda e: type(e).__name__,
 )
@@ -69,6 +82,58 @@ def test_work_that_fails_ends_with_one(error, capsys) -> None:
     out, err = capsys.readouterr()
     assert out == ""
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [
+        (KeyboardInterrupt(), EXIT_INTERRUPTED),
+        (Terminated(), EXIT_TERMINATED),
+        (Terminated("stopped at frame 3"), EXIT_TERMINATED),
+    ],
+    ids=["Ctrl-C", "terminated", "with a place"],
+)
+def test_stopped_work_ends_as_a_shell_expects_and_says_what_to_do(stop, code, capsys) -> None:
+    assert run(raising(stop)) == code
+    out, err = capsys.readouterr()
+    said = str(stop) or "stopped; finished files are complete, run the command again"
+    assert (out, err) == ("", f"error: {said}\n")
+    assert (EXIT_INTERRUPTED, EXIT_TERMINATED) == (130, 143)
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="sends signals as POSIX does")
+
+
+@posix
+def test_a_request_to_terminate_unwinds_the_work(capsys) -> None:
+    before, steps = signal.getsignal(signal.SIGTERM), []
+
+    def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            steps.append("cleaned up")
+
+    assert run(work) == EXIT_TERMINATED
+    assert steps == ["cleaned up"]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@posix
+def test_who_ignores_the_request_to_terminate_still_does(capsys) -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert run(lambda: signal.raise_signal(signal.SIGTERM)) == EXIT_DONE
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_work_outside_the_main_thread_leaves_signals_alone() -> None:
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(run(lambda: None)))
+    thread.start()
+    thread.join(20)
+    assert codes == [EXIT_DONE]
 
 
 def test_system_errors_name_their_file_first(capsys) -> None:
