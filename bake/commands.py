@@ -17,7 +17,7 @@ from bake.config import (
     rate_names,
 )
 from bake.encode_config import bits_per_second
-from bake.errors import BakeError, CapacityError, CaptureError, FolderError
+from bake.errors import BakeError, CapacityError, CaptureError, ExtraMissingError, FolderError
 from bake.export import ExportOptions, export
 from bake.memory import memory_named
 from bake.pipeline import bake
@@ -72,7 +72,7 @@ def bake_sequence(argv: Sequence[str] | None = None) -> int:
         return 0
     return run(
         lambda: _bake(words),
-        usage=(ConfigError, CaptureError, CapacityError, FolderError),
+        usage=(ConfigError, CaptureError, CapacityError, ExtraMissingError, FolderError),
         failures=(BakeError,),
     )
 

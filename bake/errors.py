@@ -26,3 +26,7 @@ class ArtifactError(BakeError, ValueError):
 
 class FolderError(BakeError, ValueError):
     """The folder that a bake should go to holds something else; choose another one."""
+
+
+class ExtraMissingError(BakeError, ValueError):
+    """Something was asked for that takes a library which is not installed; install it."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from bake import tensorboard as module
 from bake.commands import bake_sequence
@@ -14,28 +15,32 @@ from bake.tensorboard import EVENT_FOLDER, TensorBoardProgress
 
 
 class Events:
-    """Stands for an event file; remembers."""
+    """Stands for a writer of events; remembers."""
 
     made: list[Path]
     points: list[tuple[str, int, float]]
-    pictures: list[tuple[str, int, np.ndarray, tuple[int, int]]]
+    pictures: list[tuple[str, int, np.ndarray]]
+    flushes: list[int]
 
     def __init__(self, folder: Path) -> None:
         self.made.append(folder)
 
-    def scalar(self, tag: str, step: int, value: float) -> None:
+    def add_scalar(self, tag: str, value: float, step: int) -> None:
         self.points.append((tag, step, value))
 
-    def picture(self, tag: str, step: int, png: bytes, size: tuple[int, int]) -> None:
-        pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-        self.pictures.append((tag, step, pixels[..., ::-1], size))
+    def add_image(self, tag: str, pixels: np.ndarray, step: int, dataformats: str) -> None:
+        assert dataformats == "HWC"
+        self.pictures.append((tag, step, pixels))
+
+    def flush(self) -> None:
+        self.flushes.append(len(self.points))
 
 
 @pytest.fixture
 def events(monkeypatch) -> type[Events]:
-    for name in ("made", "points", "pictures"):
+    for name in ("made", "points", "pictures", "flushes"):
         monkeypatch.setattr(Events, name, [], raising=False)
-    monkeypatch.setattr(module, "EventFile", Events)
+    monkeypatch.setattr(module, "_open", Events)
     return Events
 
 
@@ -54,6 +59,7 @@ def test_figures_become_curves_over_frames(tmp_path, events) -> None:
     *points, (tag, step, seconds) = events.points
     assert points == [("atlas/psnr", 1, 31.0), ("atlas/estimated_bytes", 1, 900.0)]
     assert (tag, step) == ("atlas/seconds", 1)
+    assert events.flushes == [3], "what a killed bake had told is in the file"
     assert seconds >= 0
 
 
@@ -64,10 +70,10 @@ def test_every_so_many_frames_there_is_a_picture_in_its_colors(tmp_path, events)
     for frame in range(7):
         progress.show("view", lambda: (drawn.append(0), picture())[1])
         progress.advance(psnr=float(frame))
-    assert [(tag, step, size) for tag, step, _, size in events.pictures] == [
-        ("atlas/view", step, (3, 2)) for step in (0, 3, 6)
+    assert [(tag, step) for tag, step, _ in events.pictures] == [
+        ("atlas/view", step) for step in (0, 3, 6)
     ]
-    assert all(np.array_equal(pixels, picture()) for _, _, pixels, _ in events.pictures)
+    assert all(np.array_equal(pixels, picture()) for _, _, pixels in events.pictures)
     assert len(drawn) == 3
 
 
@@ -89,6 +95,35 @@ def test_a_picture_that_cannot_be_drawn_is_told_of_and_stops_nothing(
     progress.show("view", refuse)
     assert capsys.readouterr().err == "warning: no picture of atlas 0: camera 3 is damaged\n"
     assert events.pictures == []
+
+
+def test_tensorboard_reads_what_was_written(tmp_path) -> None:
+    progress = TensorBoardProgress(tmp_path, 1)
+    progress.start("atlas", 1)
+    progress.show("view", picture)
+    progress.advance(psnr=31.5)
+    loader = EventAccumulator(str(tmp_path / EVENT_FOLDER))
+    loader.Reload()
+    (point,) = loader.Scalars("atlas/psnr")
+    assert (point.step, point.value) == (0, 31.5)
+    (image,) = loader.Images("atlas/view")
+    pixels = cv2.imdecode(np.frombuffer(image.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(pixels[..., ::-1], picture())
+
+
+def test_without_tensorboard_a_bake_that_wants_it_ends_before_any_work(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    out = tmp_path / "scene"
+    assert bake_sequence([*WORDS, f"out={out}", "log=tensorboard"]) == 2
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .startswith("error: log is 'tensorboard', which is not installed")
+    )
+    assert not out.exists()
+    assert bake_sequence([*WORDS, f"out={out}", "log=none"]) == 0
 
 
 def test_nothing_happens_before_a_stage_begins(tmp_path, events) -> None:
@@ -132,11 +167,11 @@ def test_a_bake_that_is_watched_has_the_bytes_of_one_that_is_not(tmp_path, event
         "atlas/estimated_bytes",
         "atlas/seconds",
     }
-    assert [(tag, step, size) for tag, step, _, size in events.pictures] == [
-        ("atlas/view", step, (32, 16)) for step in (0, 2)
+    assert [(tag, step, pixels.shape) for tag, step, pixels in events.pictures] == [
+        ("atlas/view", step, (16, 32, 3)) for step in (0, 2)
     ]
     # The left half is drawn from the bake, the right one captured: alike, and not the same.
-    for _, _, pixels, _ in events.pictures:
+    for _, _, pixels in events.pictures:
         assert not np.array_equal(pixels[:, :16], pixels[:, 16:])
 
 
