@@ -6,7 +6,8 @@
     SEQUENCE/4x/masks/Cam001/Cam001_mask000000.png
 
 Rotations are vectors, poses camera to world, axes right, down, forward; focal lengths and centers
-are shares of the picture's width and height. Source: the dataset's own reader, which states them.
+are shares of the picture's width and height. The box is around those of all frames that are there.
+Source: the dataset's own reader, which states all of this.
 """
 
 import csv
@@ -16,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bake.captures.folders import by_frame, numbered_pictures
+from bake.captures.folders import by_frame, mask_pictures, numbered_pictures
 from bake.captures.pictures import FileReader, picture_size, stays_inside
 from bake.captures.source import Source, every_eighth, to_frame_rate
 from bake.errors import CaptureError
@@ -54,10 +55,7 @@ def open_source(path: str) -> Source:
             f"{next(iter(named))}; complete the download"
         )
     timelines = [numbered_pictures(folder / "rgbs" / name) for name in labels]
-    masks = [
-        numbered_pictures(folder / "masks" / name) if (folder / "masks" / name).is_dir() else None
-        for name in labels
-    ]
+    masks = [mask_pictures([folder / "masks" / name]) for name in labels]
     files, views = by_frame(timelines, labels, masks)
     first = min(views)
     cameras = tuple(

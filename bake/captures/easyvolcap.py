@@ -1,14 +1,16 @@
 """Captures of EasyVolcap and EasyMocap: OpenCV's YAML beside folders of pictures.
 
-    intri.yml   names, K_NAME (3, 3), D_NAME (k1, k2, p1, p2, k3), optionally H_NAME and W_NAME
-    extri.yml   names, R_NAME (rotation vector) or Rot_NAME (3, 3), T_NAME (3,), world to camera
-    images/NAME/000000.jpg, masks/NAME/000000.png
+    intri.yml   names, K_NAME (3, 3), D_NAME or dist_NAME (k1, k2, p1, p2, k3), and where pictures
+                were shrunk or cameras differ H_NAME and W_NAME
+    extri.yml   names, R_NAME (rotation vector) or Rot_NAME (3, 3), T_NAME (3,), world to camera,
+                and where they are known bounds_NAME (2, 3), the corners of the scene's box
+    images/NAME/000000.jpg, masks/NAME/000000.png; folders of masks named mask or msk as well
 
-Files of theirs leave it to the calibration where pixel centers lie; +0.5 is taken, as their own
-rays do it. A ``bounds`` in extri.yml is the scene's box.
+Source: EasyVolcap's own reader. Files leave it to the calibration where pixel centers lie; +0.5 is
+taken, as its rays do it. Cameras are in order of their names, as there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import numpy as np
 import yaml  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from bake.captures.folders import by_frame, numbered_pictures
+from bake.captures.folders import by_frame, mask_pictures, numbered_pictures
 from bake.captures.lens import Distortion, straight_source
 from bake.captures.pictures import FileReader, picture_size, stays_inside
 from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth
@@ -31,6 +33,9 @@ from render.geometry import Aabb
 _MOST_BYTES = 32 << 20
 # Whole numbers in YAML may have any number of digits.
 _HUGE = 1e300
+_MASKS = ("masks", "mask", "msk")
+# EasyVolcap's own bounds of a camera that has none.
+_EVERYTHING = 1e6
 _MATRIX_TAGS = ("tag:yaml.org,2002:opencv-matrix", "tag:yaml.org,2002:opencv-nd-matrix")
 
 
@@ -44,10 +49,7 @@ def open_source(path: str) -> Source:
     lenses, poses = (_OpenCvFile(folder / name) for name in ("intri.yml", "extri.yml"))
     names = lenses.names()
     timelines = [numbered_pictures(_camera_folder(folder / "images", name)) for name in names]
-    masks = [
-        numbered_pictures(folder / "masks" / name) if (folder / "masks" / name).is_dir() else None
-        for name in names
-    ]
+    masks = [mask_pictures([folder / kind / name for kind in _MASKS]) for name in names]
     files, views = by_frame(timelines, names, masks)
     first = min(views)
     cameras = [
@@ -62,7 +64,7 @@ def open_source(path: str) -> Source:
         labels=names,
         views=views,
         frame_rate=DEFAULT_FRAME_RATE,
-        aabb=_box(poses),
+        aabb=_box(poses, names),
         split=every_eighth(len(names)),
         reader=reader,
     )
@@ -105,7 +107,7 @@ class _OpenCvFile:
             raise CaptureError(
                 f"{self.path} has names = {shown(values)}, expected a list of different cameras"
             )
-        return tuple(names)
+        return tuple(sorted(names))
 
     def has(self, key: str) -> bool:
         """Whether the key is there."""
@@ -160,10 +162,10 @@ def _camera(lenses: _OpenCvFile, poses: _OpenCvFile, name: str, size: tuple[int,
         if min(stated) > 0:
             matrix[:2] *= (np.array(size) / stated)[:, None]
     pose = np.eye(4)
-    if poses.has(f"Rot_{name}"):
-        pose[:3, :3] = poses.numbers(f"Rot_{name}", 9).reshape(3, 3)
-    else:
+    if poses.has(f"R_{name}") or not poses.has(f"Rot_{name}"):
         pose[:3, :3] = cv2.Rodrigues(poses.numbers(f"R_{name}", 3))[0]
+    else:
+        pose[:3, :3] = poses.numbers(f"Rot_{name}", 9).reshape(3, 3)
     pose[:3, 3] = poses.numbers(f"T_{name}", 3)
     try:
         return Camera(*size, matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], pose)
@@ -174,14 +176,18 @@ def _camera(lenses: _OpenCvFile, poses: _OpenCvFile, name: str, size: tuple[int,
 
 
 def _distortion(lenses: _OpenCvFile, name: str) -> Distortion:
-    return Distortion(tuple(lenses.numbers(f"D_{name}")) if lenses.has(f"D_{name}") else ())
+    stated = [key for key in (f"D_{name}", f"dist_{name}") if lenses.has(key)]
+    return Distortion(tuple(lenses.numbers(stated[0])) if stated else ())
 
 
-def _box(poses: _OpenCvFile) -> Aabb | None:
-    if not poses.has("bounds"):
+def _box(poses: _OpenCvFile, names: Sequence[str]) -> Aabb | None:
+    """The box around those that cameras state, less placeholders for everything."""
+    stated = [poses.numbers(f"bounds_{name}", 6) for name in names if poses.has(f"bounds_{name}")]
+    known = [numbers.reshape(2, 3) for numbers in stated if np.abs(numbers).max() < _EVERYTHING]
+    if not known:
         return None
-    numbers = poses.numbers("bounds", 6)
+    corners = np.stack(known)
     try:
-        return Aabb(tuple(numbers[:3]), tuple(numbers[3:]))
+        return Aabb(tuple(corners[:, 0].min(0)), tuple(corners[:, 1].max(0)))
     except SceneError as error:
         raise CaptureError(f"{poses.path} has unusable bounds: {error}") from error

@@ -7,12 +7,10 @@ The frame is the folder's number; cameras are told apart by their poses.
 
 from pathlib import Path
 
-from bake.captures.lens import straight_source
 from bake.captures.nerfstudio import to_shot
-from bake.captures.pictures import FileReader
-from bake.captures.rig import to_rig
-from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth, to_frame_rate
-from bake.captures.transforms import read_document, to_aabb
+from bake.captures.rig import to_rig, to_source
+from bake.captures.source import Source, every_eighth
+from bake.captures.transforms import read_document, to_aabb, to_rate
 from bake.errors import CaptureError
 
 _DOCUMENT = "transforms.json"
@@ -43,16 +41,5 @@ def open_source(path: str) -> Source:
     ]
     rig = to_rig(shots, allow_gaps=False)
     first = documents[min(documents)]
-    stated = "fps" in first.values
-    reader = FileReader(rig.files, rig.cameras)
-    cameras, straight = straight_source(rig.cameras, rig.distortions, reader)
-    return Source(
-        name=folder.resolve().name,
-        cameras=cameras,
-        labels=rig.labels,
-        views=rig.views,
-        frame_rate=to_frame_rate(first.number("fps")) if stated else DEFAULT_FRAME_RATE,
-        aabb=to_aabb(first) if "aabb" in first.values else None,
-        split=every_eighth(len(cameras)),
-        reader=straight,
-    )
+    aabb = to_aabb(first) if "aabb" in first.values else None
+    return to_source(folder, rig, to_rate(first), aabb, every_eighth(len(rig.cameras)))

@@ -6,12 +6,14 @@ OpenCV world-to-camera.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.source import DEFAULT_FRAME_RATE, to_frame_rate
 from bake.errors import CaptureError
 from hwcodec.records import LARGEST, LARGEST_SIDE, finite_number, parse_json, shown, triple
 from render.cameras import Camera
@@ -182,6 +184,15 @@ def to_aabb(record: Record) -> Aabb:
         return Aabb(*(triple("corner", corner) for corner in value))
     except ValueError as error:
         raise CaptureError(f"{record.where} has an unusable aabb: {error}") from error
+
+
+def to_rate(record: Record) -> Fraction:
+    """Frames per second as ``fps`` states it, or the usual rate.
+
+    Raises:
+        CaptureError: if it is no rate that a stream can have.
+    """
+    return to_frame_rate(record.number("fps")) if "fps" in record.values else DEFAULT_FRAME_RATE
 
 
 def to_frames(records: Sequence[Record]) -> list[int]:
