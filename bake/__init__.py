@@ -6,6 +6,9 @@ import os
 # explicit setting of the user wins.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# A picture's header may promise more pixels than fit into memory; read when OpenCV is loaded.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
+
 from bake.api import bake_capture, encode_scene
 from bake.capture import Capture, CaptureOptions, open_capture
 from bake.errors import ArtifactError, BakeError, CapacityError, CaptureError, FolderError

@@ -75,7 +75,7 @@ def _shots(folder: Path, document: Record, entries: list[Record], part: int) -> 
 
 def _picture(folder: Path, entry: Record) -> Path:
     """The entry's picture; these files leave the extension out."""
-    stem = folder / entry.text("file_path")
+    stem = folder / entry.file_name("file_path")
     if stem.suffix.lower() in _EXTENSIONS:
         return stem
     candidates = [stem.with_name(stem.name + extension) for extension in _EXTENSIONS]

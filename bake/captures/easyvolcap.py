@@ -19,6 +19,7 @@ import numpy as np
 import yaml  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from bake.captures.files import read_bounded
 from bake.captures.folders import by_frame, mask_pictures, numbered_pictures
 from bake.captures.lens import Distortion, straight_source
 from bake.captures.pictures import FileReader, picture_size, stays_inside
@@ -29,14 +30,11 @@ from render.cameras import Camera
 from render.errors import CameraError, SceneError
 from render.geometry import Aabb
 
-# Of several hundred cameras; more is no calibration.
-_MOST_BYTES = 32 << 20
-# Whole numbers in YAML may have any number of digits.
-_HUGE = 1e300
+# Of a thousand cameras; parsing takes a thousand times as much memory.
+_MOST_BYTES = 1 << 20
 _MASKS = ("masks", "mask", "msk")
 # EasyVolcap's own bounds of a camera that has none.
 _EVERYTHING = 1e6
-_MATRIX_TAGS = ("tag:yaml.org,2002:opencv-matrix", "tag:yaml.org,2002:opencv-nd-matrix")
 
 
 def open_source(path: str) -> Source:
@@ -76,17 +74,16 @@ class _OpenCvFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            if path.stat().st_size > _MOST_BYTES:
-                raise CaptureError(f"{path} is larger than any calibration; check the file")
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_bounded(path, _MOST_BYTES).decode("utf-8")
+        except (OSError, ValueError) as error:
             raise CaptureError(
                 f"{path} cannot be read ({error}), expected the cameras; copy the capture again"
             ) from error
         # OpenCV's first line is no YAML: it has a colon where YAML has a space.
-        body = text.split("\n", 1)[1] if text.startswith("%YAML:") else text
+        body = text.split("\n", 1)[-1] if text.startswith("%YAML:") else text
         try:
-            values = yaml.load(body, _MatrixLoader)
+            # Every value as its text: names may be digits, and numbers in YAML take any form.
+            values = yaml.load(body, yaml.BaseLoader)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             reason = " ".join(str(error).split())[:200]
             raise CaptureError(
@@ -97,11 +94,11 @@ class _OpenCvFile:
         self._values: Mapping[Any, Any] = values
 
     def names(self) -> tuple[str, ...]:
-        """The cameras' names, which are names of folders."""
+        """The cameras' names, which are names of folders, in order."""
         values = self._values.get("names")
         items = values if isinstance(values, list) else []
         # Plain items alone: what aliases stand for can be larger than any memory.
-        names = [str(item) for item in items if isinstance(item, str | int)]
+        names = [item for item in items if isinstance(item, str)]
         is_right = 0 < len(set(names)) == len(items) and all(map(stays_inside, names))
         if not is_right:
             raise CaptureError(
@@ -116,10 +113,12 @@ class _OpenCvFile:
     def numbers(self, key: str, count: int | None = None) -> NDArray[np.float64]:
         """A matrix's numbers in one row, of which there must be so many."""
         value = self._values.get(key)
-        items = value if isinstance(value, list) else [value]
-        plain = [item for item in items if isinstance(item, int | float)]
-        is_plain = len(plain) == len(items)
-        found = np.array([min(max(item, -_HUGE), _HUGE) for item in plain] if is_plain else [])
+        stated = value.get("data") if isinstance(value, dict) else value
+        items = stated if isinstance(stated, list) else [stated]
+        try:
+            found = np.array([float(item) for item in items])
+        except (TypeError, ValueError):
+            found = np.empty(0)
         is_right = found.size > 0 if count is None else found.size == count
         if not is_right or not (np.abs(found) <= LARGEST).all():
             raise CaptureError(
@@ -127,20 +126,6 @@ class _OpenCvFile:
                 f"{'some' if count is None else count} finite numbers; export the cameras again"
             )
         return found
-
-
-class _MatrixLoader(yaml.SafeLoader):  # type: ignore[misc]
-    """Plain YAML, and OpenCV's matrices as lists of their numbers."""
-
-
-def _matrix(loader: yaml.SafeLoader, node: yaml.Node) -> object:
-    if not isinstance(node, yaml.MappingNode):
-        raise ValueError("a matrix is no mapping")
-    return loader.construct_mapping(node, deep=True).get("data")
-
-
-for _tag in _MATRIX_TAGS:
-    _MatrixLoader.add_constructor(_tag, _matrix)
 
 
 def _camera_folder(images: Path, name: str) -> Path:

@@ -24,11 +24,18 @@ def open_source(path: str) -> Source:
             lacks a camera.
     """
     folder = Path(path)
-    frames = {
-        int(each.name): each
-        for each in folder.iterdir()
+    found = [
+        each
+        for each in sorted(folder.iterdir())
         if each.name.isascii() and each.name.isdecimal() and (each / _DOCUMENT).is_file()
-    }
+    ]
+    frames = {int(each.name): each for each in found}
+    if len(frames) < len(found):
+        twice = next(each for each in found if frames[int(each.name)] != each)
+        raise CaptureError(
+            f"{twice} and {frames[int(twice.name)].name} are the same frame, expected one folder; "
+            "remove the other"
+        )
     if not frames:
         raise CaptureError(
             f"{folder} holds no frame, expected folders such as 0/{_DOCUMENT}; check the path"

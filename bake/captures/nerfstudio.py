@@ -58,10 +58,10 @@ def to_shot(folder: Path, document: Record, entry: Record, frame: int) -> Shot:
         CaptureError: naming the key that is missing or cannot be used.
     """
     merged = Record(entry.where, {**document.values, **entry.values})
-    picture = folder / entry.text("file_path")
+    picture = folder / entry.file_name("file_path")
     stated = "w" in merged.values or "h" in merged.values
     size = (whole(merged, "w"), whole(merged, "h")) if stated else picture_size(picture)
-    mask = folder / entry.text("mask_path") if "mask_path" in entry.values else None
+    mask = folder / entry.file_name("mask_path") if "mask_path" in entry.values else None
     return Shot(
         files=PictureFiles(picture, mask),
         camera=to_camera(entry, size, _intrinsics(merged, size)),

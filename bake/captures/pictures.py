@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.files import read_bounded
 from bake.errors import CaptureError
 from render.cameras import Camera
 
@@ -18,6 +19,10 @@ _JPEG_MAGIC = b"\xff\xd8"
 # Start-of-frame markers C0..CF; C4, C8 and CC in that range mean something else.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NAMED_AT_MOST = 3
+# Pixels; twice those of the largest cameras. `bake` tells OpenCV the same.
+LARGEST_PICTURE = 1 << 27
+# Far above files of such pictures.
+_MOST_BYTES = 512 << 20
 
 
 class PictureFiles(NamedTuple):
@@ -86,7 +91,9 @@ def picture_size(path: Path) -> tuple[int, int]:
     """
     _check_present([path])
     size = _header_size(path)
-    if size is None:
+    if size is not None:
+        _check_pixels(path, size)
+    else:
         pixels = _decode(path)
         size = pixels.shape[1], pixels.shape[0]
     return size
@@ -125,9 +132,12 @@ def _check_present(paths: Sequence[Path]) -> None:
 def _decode(path: Path) -> NDArray[Any]:
     """Whatever the file holds, in OpenCV's channel order."""
     try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as error:
+        data = np.frombuffer(read_bounded(path, _MOST_BYTES), np.uint8)
+        size = _header_size(path)
+    except (OSError, ValueError) as error:
         raise CaptureError(f"{path} cannot be read ({error}), expected a picture") from error
+    if size is not None:
+        _check_pixels(path, size)
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     except cv2.error:
@@ -138,6 +148,14 @@ def _decode(path: Path) -> NDArray[Any]:
             "copy it again or leave its frame out"
         )
     return np.asarray(pixels)
+
+
+def _check_pixels(path: Path, size: tuple[int, int]) -> None:
+    """What a few bytes of header promise may be larger than any memory."""
+    if not 0 < size[0] * size[1] <= LARGEST_PICTURE:
+        raise CaptureError(
+            f"{path} is {size[0]}x{size[1]}, expected at most {LARGEST_PICTURE} pixels; shrink it"
+        )
 
 
 def _check_depth(path: Path, pixels: NDArray[Any]) -> None:

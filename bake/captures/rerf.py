@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.files import read_bounded
 from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth, to_frame_rate
 from bake.captures.videos import CameraVideo, VideoReader, open_video, shared_frames, videos_in
 from bake.errors import CaptureError
@@ -91,9 +92,7 @@ def _rows_of(labels: Sequence[str], count: int) -> list[int] | None:
 def _numbers(path: Path) -> list[list[float]]:
     """The numbers of every line that is not empty."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError("it is larger than any rig needs")
-        lines = path.read_text(encoding="ascii").splitlines()
+        lines = read_bounded(path, _MOST_BYTES).decode("ascii").splitlines()
         rows = [[float(word) for word in line.split()] for line in lines if line.strip()]
         if not all(abs(number) <= LARGEST for row in rows for number in row):
             raise ValueError("it holds a number that is not finite")
@@ -153,7 +152,9 @@ def _box(
     if not path.is_file():
         return None
     try:
-        document = named_values("it", parse_json(path.read_bytes()), "xyz_min xyz_max")
+        document = named_values(
+            "it", parse_json(read_bounded(path, _MOST_BYTES)), "xyz_min xyz_max"
+        )
         stated = Aabb(*(triple(key, document[key]) for key in ("xyz_min", "xyz_max")))
         positions = np.array([-pose[:3, :3].T @ pose[:3, 3] for pose in poses])
         middle = positions.mean(0)
