@@ -12,6 +12,7 @@ everybody does it. The box is that of everything in view between near and far, w
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,17 @@ from render.errors import CameraError
 _POSES = "poses_bounds.npy"
 _ROW = 17
 # What NumPy raises about bytes that are no array: its headers are Python, and state any size.
-_DAMAGE = (OSError, ValueError, EOFError, SyntaxError, TypeError, RecursionError, MemoryError)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
 # Of several thousand cameras.
 _MOST_BYTES = 1 << 20
 

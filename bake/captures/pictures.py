@@ -19,6 +19,8 @@ _JPEG_MAGIC = b"\xff\xd8"
 # Start-of-frame markers C0..CF; C4, C8 and CC in that range mean something else.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NAMED_AT_MOST = 3
+# Systems refuse paths of a few thousand bytes, and parts of more than 255.
+_LONGEST_NAME = 1024
 # Pixels; twice those of the largest cameras. `bake` tells OpenCV the same.
 LARGEST_PICTURE = 1 << 27
 # Far above files of such pictures.
@@ -45,18 +47,21 @@ class FileReader:
         chosen = {key: files for key, files in self.files.items() if key[0] in wanted}
         _check_present([path for files in chosen.values() for path in files if path is not None])
         for (_, view), files in chosen.items():
-            size = _header_size(files.picture)
-            if size is not None:
-                self._check_size(files.picture, view, size)
+            for path in files:
+                if path is not None:
+                    self._check_header(path, view)
         return bool(chosen) and self._masked(next(iter(chosen.values())))
 
     def read(self, frame: int, view: int) -> NDArray[Any]:
         """Decode one picture and join it with its mask."""
         files = self.files[frame, view]
+        # Before decoding: a damaged header may promise a picture of any size.
+        self._check_header(files.picture, view)
         pixels = decode_picture(files.picture)
         self._check_size(files.picture, view, (pixels.shape[1], pixels.shape[0]))
         if files.mask is None:
             return pixels
+        self._check_header(files.mask, view)
         mask = _decode(files.mask)
         _check_depth(files.mask, mask)
         self._check_size(files.mask, view, (mask.shape[1], mask.shape[0]))
@@ -65,6 +70,12 @@ class FileReader:
     def _masked(self, files: PictureFiles) -> bool:
         """Whether a picture has an opacity of its own or beside it."""
         return files.mask is not None or decode_picture(files.picture).shape[2] == 4
+
+    def _check_header(self, path: Path, view: int) -> None:
+        _check_present([path])
+        size = _header_size(path)
+        if size is not None:
+            self._check_size(path, view, size)
 
     def _check_size(self, path: Path, view: int, size: tuple[int, int]) -> None:
         """A picture of another size than its camera would be trained at the wrong scale."""
@@ -77,10 +88,15 @@ class FileReader:
 
 
 def stays_inside(name: str) -> bool:
-    """Whether a file name that a capture states stays inside the folder it is relative to."""
+    """Whether a file name that a capture states can be one, and stays inside its folder."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:  # Half of a pair of surrogates.
+        return False
     path = PurePosixPath(name.replace("\\", "/"))
-    is_relative = not path.is_absolute() and ":" not in name
-    return bool(name) and "\0" not in name and is_relative and ".." not in path.parts
+    is_short = size <= _LONGEST_NAME and all(len(part.encode()) <= 255 for part in path.parts)
+    is_relative = bool(path.parts) and not path.is_absolute() and ":" not in name
+    return is_short and is_relative and "\0" not in name and ".." not in path.parts
 
 
 def picture_size(path: Path) -> tuple[int, int]:
