@@ -113,8 +113,8 @@ class _OpenCvFile:
     def numbers(self, key: str, count: int | None = None) -> NDArray[np.float64]:
         """A matrix's numbers in one row, of which there must be so many."""
         value = self._values.get(key)
-        stated = value.get("data") if isinstance(value, dict) else value
-        items = stated if isinstance(stated, list) else [stated]
+        stated: Any = value.get("data") if isinstance(value, dict) else value
+        items: list[Any] = stated if isinstance(stated, list) else [stated]
         try:
             found = np.array([float(item) for item in items])
         except (TypeError, ValueError):

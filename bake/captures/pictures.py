@@ -155,7 +155,8 @@ def _decode(path: Path) -> NDArray[Any]:
     if size is not None:
         _check_pixels(path, size)
     try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+        is_whole = data.size > 0 and _has_whole_chunks(data.data)
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if is_whole else None
     except cv2.error:
         pixels = None
     if pixels is None:
@@ -164,6 +165,16 @@ def _decode(path: Path) -> NDArray[Any]:
             "copy it again or leave its frame out"
         )
     return np.asarray(pixels)
+
+
+def _has_whole_chunks(data: memoryview) -> bool:
+    """False of a PNG with a chunk that ends after the file; decoders make room for all of it."""
+    if data[:8] != _PNG_MAGIC:
+        return True
+    place = 8
+    while place + 8 <= len(data):
+        place += 12 + struct.unpack(">I", data[place : place + 4])[0]
+    return place <= len(data)
 
 
 def _check_pixels(path: Path, size: tuple[int, int]) -> None:

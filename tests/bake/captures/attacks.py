@@ -182,7 +182,14 @@ def tiff_of(width: int, height: int) -> bytes:
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + rows + bytes(4)
 
 
+def png_with_chunk(size: int) -> bytes:
+    """A PNG of 32x32 gray pixels whose data states to be that long."""
+    whole = _chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + whole + struct.pack(">I", size) + b"IDAT" + bytes(99)
+
+
 PICTURES = (
+    png_with_chunk(1_532_690_533),
     png_of(100_000, 100_000),
     png_of(32_000, 32_000),
     png_of(0, 5),

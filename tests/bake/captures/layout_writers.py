@@ -97,7 +97,8 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
     order = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
     written = cv2.cvtColor(picture, order[picture.shape[2]]) if picture.ndim == 3 else picture
     path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), written, [cv2.IMWRITE_JPEG_QUALITY, 98])
+    options = [cv2.IMWRITE_JPEG_QUALITY, 98] if path.suffix == ".jpg" else []
+    assert cv2.imwrite(str(path), written, options)
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
