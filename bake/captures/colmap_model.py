@@ -47,8 +47,7 @@ _USED = (
 )
 _Points = tuple[NDArray[np.float64], NDArray[np.int64]]
 _Found = TypeVar("_Found")
-# Far above models of thousands of pictures.
-_MOST_BYTES = 1 << 30
+_MOST_BYTES = 1 << 30  # Far above models of thousands of pictures.
 # Of a quaternion that was printed.
 _UNIT_TOLERANCE = 1e-2
 
@@ -106,8 +105,9 @@ def read_model(folder: Path) -> ColmapModel:
     points_file = folder / f"points3D.{ending}"
     lenses = _parsed(folder / f"cameras.{ending}", lenses_of)
     pictures = _parsed(folder / f"images.{ending}", pictures_of)
-    empty = np.empty((0, 3)), np.empty(0, np.int64)
-    points, ids = _parsed(points_file, points_of) if points_file.is_file() else empty
+    points, ids = np.empty((0, 3)), np.empty(0, np.int64)
+    if points_file.is_file():
+        points, ids = _parsed(points_file, points_of)
     if not pictures:
         raise CaptureError(f"{folder} holds no picture, expected some; run COLMAP's mapper again")
     for picture in pictures:
