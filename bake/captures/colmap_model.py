@@ -105,9 +105,8 @@ def read_model(folder: Path) -> ColmapModel:
     points_file = folder / f"points3D.{ending}"
     lenses = _parsed(folder / f"cameras.{ending}", lenses_of)
     pictures = _parsed(folder / f"images.{ending}", pictures_of)
-    points, ids = np.empty((0, 3)), np.empty(0, np.int64)
-    if points_file.is_file():
-        points, ids = _parsed(points_file, points_of)
+    empty = np.empty((0, 3)), np.empty(0, np.int64)
+    points, ids = _parsed(points_file, points_of) if points_file.is_file() else empty
     if not pictures:
         raise CaptureError(f"{folder} holds no picture, expected some; run COLMAP's mapper again")
     for picture in pictures:
