@@ -222,8 +222,13 @@ def open_capture(options: CaptureOptions) -> Capture:
     Raises:
         CaptureError: naming what cannot be used and what to do about it.
     """
-    name = detect_loader(options.path) if options.loader == "auto" else options.loader
-    return Capture(load_loader(name)(options.path), options)
+    try:
+        name = detect_loader(options.path) if options.loader == "auto" else options.loader
+        return Capture(load_loader(name)(options.path), options)
+    except OSError as error:
+        raise CaptureError(
+            f"capture {options.path!r} cannot be read: {error}; check names and permissions"
+        ) from error
 
 
 def to_view(

@@ -1,7 +1,7 @@
 """Training rays of one frame, drawn at random from the pixels that can see the scene.
 
 Only pixel numbers are kept; rays are computed for the pixels drawn, so that memory stays at the
-captured pictures plus eight bytes per useful pixel, however many cameras there are.
+captured pictures plus four bytes per useful pixel, however many cameras there are.
 """
 
 from collections.abc import Sequence
@@ -52,8 +52,9 @@ class TrainingRays:
         self._first = torch.from_numpy(first).to(device)
         colors = torch.from_numpy(np.concatenate([p.reshape(-1, 3) for p in pictures]))
         self._colors = colors.to(device)
+        kind = torch.int32 if sum(sizes) < 1 << 31 else torch.int64
         self._pixels = torch.cat(
-            [pixels + first for pixels, first in zip(useful, self._first, strict=True)]
+            [pixels.to(kind) + int(start) for pixels, start in zip(useful, first, strict=True)]
         )
         if not len(self._pixels):
             raise CaptureError(
@@ -78,7 +79,7 @@ class TrainingRays:
         """``count`` random pixels, with replacement; the generator is of the rays' device."""
         device = self._pixels.device
         numbers = torch.randint(self.count, (count,), generator=generator, device=device)
-        chosen = self._pixels[numbers]
+        chosen = self._pixels[numbers].long()
         view = torch.searchsorted(self._first, chosen, right=True) - 1
         local = chosen - self._first[view]
         column, row = local % self._widths[view], local // self._widths[view]
@@ -95,10 +96,13 @@ class TrainingRays:
 def useful_pixels(
     geometry: FieldGeometry, camera: Camera, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Flat numbers of the pixels whose rays meet an active cell; the rest shows background only."""
+    """Flat numbers of the pixels whose rays meet an active cell, in 32 bits.
+
+    The rest shows background only.
+    """
     pixels = torch.arange(camera.width * camera.height, device=device)
     rays = geometry.to_grid(pixel_rays(camera, pixels), device)
     texels = torch.full((geometry.texel_count, 2), _OPAQUE, device=device)
     field = make_field(geometry, texels, empty_density=_OPAQUE, step=0.5)
     _, transmittance = texel_weights(field, rays)
-    return torch.nonzero(transmittance < 1).flatten()
+    return torch.nonzero(transmittance < 1).flatten().int()

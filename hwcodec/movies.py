@@ -101,7 +101,7 @@ class Movie:
                     return self._checked(libav.rgb_of(frame))
                 if shown > facts.times[index]:
                     break
-        except libav.FFmpegError as error:
+        except (libav.FFmpegError, ValueError, MemoryError) as error:
             self.close()
             raise self._damaged(index, str(error)) from error
         self.close()
@@ -167,7 +167,8 @@ def open_movie(path: str | Path) -> Movie:
             size = stream.codec_context.width, stream.codec_context.height
             unit, codec = Fraction(stream.time_base), stream.codec_context.name
             place_in_file = list(file.streams.video).index(stream)
-    except (libav.FFmpegError, OSError) as error:
+    # The wrappers take names in a file for UTF-8, and read what any header promises.
+    except (libav.FFmpegError, OSError, ValueError, MemoryError) as error:
         raise BitstreamError(
             f"{place} cannot be read as a video: {error}; copy it again or convert it to MP4"
         ) from error

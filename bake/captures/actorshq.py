@@ -6,17 +6,20 @@
     SEQUENCE/4x/masks/Cam001/Cam001_mask000000.png
 
 Rotations are vectors, poses camera to world, axes right, down, forward; focal lengths and centers
-are shares of the picture's width and height. Source: the dataset's own reader, which states them.
+are shares of the picture's width and height. The box is around those of all frames that are there.
+Source: the dataset's own reader, which states all of this.
 """
 
 import csv
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from bake.captures.folders import by_frame, numbered_pictures
+from bake.captures.files import read_bounded
+from bake.captures.folders import by_frame, mask_pictures, numbered_pictures
 from bake.captures.pictures import FileReader, picture_size, stays_inside
 from bake.captures.source import Source, every_eighth, to_frame_rate
 from bake.errors import CaptureError
@@ -29,7 +32,8 @@ from render.geometry import Aabb
 _FRAME_RATE = to_frame_rate(25.0)
 _NUMBERS = ("w", "h", "rx", "ry", "rz", "tx", "ty", "tz", "fx", "fy", "px", "py")
 _BOX = tuple(f"aabb_{end}_{axis}" for end in ("min", "max") for axis in "xyz")
-_MOST_ROWS = 1_000_000
+# Of thousands of cameras or tens of thousands of frames.
+_MOST_BYTES = 4 << 20
 
 
 def open_source(path: str) -> Source:
@@ -54,10 +58,7 @@ def open_source(path: str) -> Source:
             f"{next(iter(named))}; complete the download"
         )
     timelines = [numbered_pictures(folder / "rgbs" / name) for name in labels]
-    masks = [
-        numbered_pictures(folder / "masks" / name) if (folder / "masks" / name).is_dir() else None
-        for name in labels
-    ]
+    masks = [mask_pictures([folder / "masks" / name]) for name in labels]
     files, views = by_frame(timelines, labels, masks)
     first = min(views)
     cameras = tuple(
@@ -81,18 +82,14 @@ Row = dict[str, str | float]
 
 def _rows(path: Path, columns: Sequence[str]) -> list[Row]:
     """The rows of a table, every column but ``name`` as a number."""
-    rows: list[Row] = []
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            lacking = [name for name in columns if name not in (reader.fieldnames or ())]
-            if lacking:
-                raise ValueError(f"it has no column {', '.join(lacking)}")
-            for row in reader:
-                if len(rows) >= _MOST_ROWS:
-                    raise ValueError(f"it has more than {_MOST_ROWS} rows")
-                rows.append({name: _value(name, row[name]) for name in columns})
-    except (OSError, UnicodeDecodeError, ValueError, csv.Error) as error:
+        text = read_bounded(path, _MOST_BYTES).decode("utf-8")
+        reader = csv.DictReader(StringIO(text, newline=""))
+        lacking = [name for name in columns if name not in (reader.fieldnames or ())]
+        if lacking:
+            raise ValueError(f"it has no column {', '.join(lacking)}")
+        rows = [{name: _value(name, row[name]) for name in columns} for row in reader]
+    except (OSError, ValueError, csv.Error) as error:
         raise CaptureError(
             f"{path} cannot be used: {error}; expected the table of the dataset, download it again"
         ) from error

@@ -7,9 +7,9 @@ the frames where it was taken. Without ``time`` the capture is a single frame.
 from math import pi, tan
 from pathlib import Path
 
-from bake.captures.pictures import FileReader, PictureFiles, picture_size
-from bake.captures.rig import Rig, Shot, to_rig
-from bake.captures.source import DEFAULT_FRAME_RATE, Source, Split, to_frame_rate
+from bake.captures.pictures import PictureFiles, picture_size
+from bake.captures.rig import Rig, Shot, to_rig, to_source
+from bake.captures.source import Source, Split
 from bake.captures.transforms import (
     Intrinsics,
     Record,
@@ -17,6 +17,7 @@ from bake.captures.transforms import (
     to_aabb,
     to_camera,
     to_frames,
+    to_rate,
 )
 from bake.errors import CaptureError
 from render.geometry import Aabb
@@ -50,17 +51,8 @@ def open_source(path: str) -> Source:
         for shot in _shots(folder, document, entries, part)
     ]
     rig = to_rig([shot._replace(frame=next(frames)) for shot in shots], allow_gaps=True)
-    stated = "fps" in train.values
-    return Source(
-        name=folder.resolve().name,
-        cameras=rig.cameras,
-        labels=rig.labels,
-        views=rig.views,
-        frame_rate=to_frame_rate(train.number("fps")) if stated else DEFAULT_FRAME_RATE,
-        aabb=to_aabb(train) if "aabb" in train.values else _AABB,
-        split=_split(shots, rig),
-        reader=FileReader(rig.files, rig.cameras),
-    )
+    aabb = to_aabb(train) if "aabb" in train.values else _AABB
+    return to_source(folder, rig, to_rate(train), aabb, _split(shots, rig))
 
 
 def _shots(folder: Path, document: Record, entries: list[Record], part: int) -> list[Shot]:
@@ -83,7 +75,7 @@ def _shots(folder: Path, document: Record, entries: list[Record], part: int) -> 
 
 def _picture(folder: Path, entry: Record) -> Path:
     """The entry's picture; these files leave the extension out."""
-    stem = folder / entry.text("file_path")
+    stem = folder / entry.file_name("file_path")
     if stem.suffix.lower() in _EXTENSIONS:
         return stem
     candidates = [stem.with_name(stem.name + extension) for extension in _EXTENSIONS]

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.files import read_bounded
 from bake.captures.lens import Distortion
 from bake.captures.pictures import stays_inside
 from bake.errors import CaptureError
-from hwcodec.records import LARGEST_SIDE, shown
+from hwcodec.records import LARGEST, LARGEST_SIDE, shown
 from render.cameras import Camera
 from render.errors import CameraError
 
@@ -46,6 +47,7 @@ _USED = (
 )
 _Points = tuple[NDArray[np.float64], NDArray[np.int64]]
 _Found = TypeVar("_Found")
+_MOST_BYTES = 1 << 30  # Far above models of thousands of pictures.
 # Of a quaternion that was printed.
 _UNIT_TOLERANCE = 1e-2
 
@@ -152,8 +154,8 @@ def camera_of(picture: ColmapPicture, lens: ColmapLens) -> tuple[Camera, Distort
 def _parsed(path: Path, parse: Callable[[bytes], _Found]) -> _Found:
     """What a file says, or why it says nothing."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
+        data = read_bounded(path, _MOST_BYTES)
+    except (OSError, ValueError) as error:
         raise CaptureError(
             f"{path} cannot be read ({error}), expected a file of COLMAP; copy the model again"
         ) from error
@@ -259,7 +261,7 @@ def _text_pictures(data: bytes) -> list[ColmapPicture]:
         if len(words) % 3:
             raise ValueError(f"picture {shown(name)} has {len(words)} numbers of keypoints")
         table = np.array(words, np.float64).reshape(-1, 3)
-        seen = table[:, :2], table[:, 2].astype(np.int64)
+        seen = table[:, :2], np.array([int(word) for word in words[2::3]], np.int64)
         pictures.append(_picture(name, int(lens), [float(number) for number in numbers], seen))
     return pictures
 
@@ -281,7 +283,7 @@ def _lens(
 ) -> ColmapLens:
     if not all(0 < side <= LARGEST_SIDE for side in size):
         raise ValueError(f"camera {number} has pictures of {size[0]}x{size[1]}")
-    if not np.isfinite(parameters).all():
+    if not (np.abs(parameters) <= LARGEST).all():
         raise ValueError(f"camera {number} has parameters {parameters}")
     return ColmapLens(model, *size, parameters)
 
@@ -297,6 +299,8 @@ def _picture(
     length = float(np.linalg.norm(quaternion)) if is_small else 0.0
     if not abs(length - 1) <= _UNIT_TOLERANCE:
         raise ValueError(f"picture {shown(name)} has the quaternion {shown(numbers[:4])}")
+    if not (np.abs(numbers[4:7]) <= LARGEST).all():
+        raise ValueError(f"picture {shown(name)} has the position {shown(numbers[4:7])}")
     pose[:3, :3] = _rotation(quaternion / length)
     pose[:3, 3] = numbers[4:7]
     return ColmapPicture(name, lens, pose, *seen)
@@ -311,6 +315,6 @@ def _rotation(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _finite(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    if not np.isfinite(points).all():
+    if not (np.abs(points) <= LARGEST).all():
         raise ValueError("a point is not finite")
     return points

@@ -1,14 +1,16 @@
 """Captures of EasyVolcap and EasyMocap: OpenCV's YAML beside folders of pictures.
 
-    intri.yml   names, K_NAME (3, 3), D_NAME (k1, k2, p1, p2, k3), optionally H_NAME and W_NAME
-    extri.yml   names, R_NAME (rotation vector) or Rot_NAME (3, 3), T_NAME (3,), world to camera
-    images/NAME/000000.jpg, masks/NAME/000000.png
+    intri.yml   names, K_NAME (3, 3), D_NAME or dist_NAME (k1, k2, p1, p2, k3), and where pictures
+                were shrunk or cameras differ H_NAME and W_NAME
+    extri.yml   names, R_NAME (rotation vector) or Rot_NAME (3, 3), T_NAME (3,), world to camera,
+                and where they are known bounds_NAME (2, 3), the corners of the scene's box
+    images/NAME/000000.jpg, masks/NAME/000000.png; folders of masks named mask or msk as well
 
-Files of theirs leave it to the calibration where pixel centers lie; +0.5 is taken, as their own
-rays do it. A ``bounds`` in extri.yml is the scene's box.
+Source: EasyVolcap's own reader. Files leave it to the calibration where pixel centers lie; +0.5 is
+taken, as its rays do it. Cameras are in order of their names, as there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ import numpy as np
 import yaml  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from bake.captures.folders import by_frame, numbered_pictures
+from bake.captures.files import read_bounded
+from bake.captures.folders import by_frame, mask_pictures, numbered_pictures
 from bake.captures.lens import Distortion, straight_source
 from bake.captures.pictures import FileReader, picture_size, stays_inside
 from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth
@@ -27,11 +30,11 @@ from render.cameras import Camera
 from render.errors import CameraError, SceneError
 from render.geometry import Aabb
 
-# Of several hundred cameras; more is no calibration.
-_MOST_BYTES = 32 << 20
-# Whole numbers in YAML may have any number of digits.
-_HUGE = 1e300
-_MATRIX_TAGS = ("tag:yaml.org,2002:opencv-matrix", "tag:yaml.org,2002:opencv-nd-matrix")
+# Of a thousand cameras; parsing takes a thousand times as much memory.
+_MOST_BYTES = 1 << 20
+_MASKS = ("masks", "mask", "msk")
+# EasyVolcap's own bounds of a camera that has none.
+_EVERYTHING = 1e6
 
 
 def open_source(path: str) -> Source:
@@ -44,10 +47,7 @@ def open_source(path: str) -> Source:
     lenses, poses = (_OpenCvFile(folder / name) for name in ("intri.yml", "extri.yml"))
     names = lenses.names()
     timelines = [numbered_pictures(_camera_folder(folder / "images", name)) for name in names]
-    masks = [
-        numbered_pictures(folder / "masks" / name) if (folder / "masks" / name).is_dir() else None
-        for name in names
-    ]
+    masks = [mask_pictures([folder / kind / name for kind in _MASKS]) for name in names]
     files, views = by_frame(timelines, names, masks)
     first = min(views)
     cameras = [
@@ -62,7 +62,7 @@ def open_source(path: str) -> Source:
         labels=names,
         views=views,
         frame_rate=DEFAULT_FRAME_RATE,
-        aabb=_box(poses),
+        aabb=_box(poses, names),
         split=every_eighth(len(names)),
         reader=reader,
     )
@@ -74,17 +74,16 @@ class _OpenCvFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            if path.stat().st_size > _MOST_BYTES:
-                raise CaptureError(f"{path} is larger than any calibration; check the file")
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_bounded(path, _MOST_BYTES).decode("utf-8")
+        except (OSError, ValueError) as error:
             raise CaptureError(
                 f"{path} cannot be read ({error}), expected the cameras; copy the capture again"
             ) from error
         # OpenCV's first line is no YAML: it has a colon where YAML has a space.
-        body = text.split("\n", 1)[1] if text.startswith("%YAML:") else text
+        body = text.split("\n", 1)[-1] if text.startswith("%YAML:") else text
         try:
-            values = yaml.load(body, _MatrixLoader)
+            # Every value as its text: names may be digits, and numbers in YAML take any form.
+            values = yaml.load(body, yaml.BaseLoader)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             reason = " ".join(str(error).split())[:200]
             raise CaptureError(
@@ -95,17 +94,17 @@ class _OpenCvFile:
         self._values: Mapping[Any, Any] = values
 
     def names(self) -> tuple[str, ...]:
-        """The cameras' names, which are names of folders."""
+        """The cameras' names, which are names of folders, in order."""
         values = self._values.get("names")
         items = values if isinstance(values, list) else []
         # Plain items alone: what aliases stand for can be larger than any memory.
-        names = [str(item) for item in items if isinstance(item, str | int)]
+        names = [item for item in items if isinstance(item, str)]
         is_right = 0 < len(set(names)) == len(items) and all(map(stays_inside, names))
         if not is_right:
             raise CaptureError(
                 f"{self.path} has names = {shown(values)}, expected a list of different cameras"
             )
-        return tuple(names)
+        return tuple(sorted(names))
 
     def has(self, key: str) -> bool:
         """Whether the key is there."""
@@ -114,10 +113,12 @@ class _OpenCvFile:
     def numbers(self, key: str, count: int | None = None) -> NDArray[np.float64]:
         """A matrix's numbers in one row, of which there must be so many."""
         value = self._values.get(key)
-        items = value if isinstance(value, list) else [value]
-        plain = [item for item in items if isinstance(item, int | float)]
-        is_plain = len(plain) == len(items)
-        found = np.array([min(max(item, -_HUGE), _HUGE) for item in plain] if is_plain else [])
+        stated: Any = value.get("data") if isinstance(value, dict) else value
+        items: list[Any] = stated if isinstance(stated, list) else [stated]
+        try:
+            found = np.array([float(item) for item in items])
+        except (TypeError, ValueError):
+            found = np.empty(0)
         is_right = found.size > 0 if count is None else found.size == count
         if not is_right or not (np.abs(found) <= LARGEST).all():
             raise CaptureError(
@@ -125,20 +126,6 @@ class _OpenCvFile:
                 f"{'some' if count is None else count} finite numbers; export the cameras again"
             )
         return found
-
-
-class _MatrixLoader(yaml.SafeLoader):  # type: ignore[misc]
-    """Plain YAML, and OpenCV's matrices as lists of their numbers."""
-
-
-def _matrix(loader: yaml.SafeLoader, node: yaml.Node) -> object:
-    if not isinstance(node, yaml.MappingNode):
-        raise ValueError("a matrix is no mapping")
-    return loader.construct_mapping(node, deep=True).get("data")
-
-
-for _tag in _MATRIX_TAGS:
-    _MatrixLoader.add_constructor(_tag, _matrix)
 
 
 def _camera_folder(images: Path, name: str) -> Path:
@@ -160,10 +147,10 @@ def _camera(lenses: _OpenCvFile, poses: _OpenCvFile, name: str, size: tuple[int,
         if min(stated) > 0:
             matrix[:2] *= (np.array(size) / stated)[:, None]
     pose = np.eye(4)
-    if poses.has(f"Rot_{name}"):
-        pose[:3, :3] = poses.numbers(f"Rot_{name}", 9).reshape(3, 3)
-    else:
+    if poses.has(f"R_{name}") or not poses.has(f"Rot_{name}"):
         pose[:3, :3] = cv2.Rodrigues(poses.numbers(f"R_{name}", 3))[0]
+    else:
+        pose[:3, :3] = poses.numbers(f"Rot_{name}", 9).reshape(3, 3)
     pose[:3, 3] = poses.numbers(f"T_{name}", 3)
     try:
         return Camera(*size, matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], pose)
@@ -174,14 +161,18 @@ def _camera(lenses: _OpenCvFile, poses: _OpenCvFile, name: str, size: tuple[int,
 
 
 def _distortion(lenses: _OpenCvFile, name: str) -> Distortion:
-    return Distortion(tuple(lenses.numbers(f"D_{name}")) if lenses.has(f"D_{name}") else ())
+    stated = [key for key in (f"D_{name}", f"dist_{name}") if lenses.has(key)]
+    return Distortion(tuple(lenses.numbers(stated[0])) if stated else ())
 
 
-def _box(poses: _OpenCvFile) -> Aabb | None:
-    if not poses.has("bounds"):
+def _box(poses: _OpenCvFile, names: Sequence[str]) -> Aabb | None:
+    """The box around those that cameras state, less placeholders for everything."""
+    stated = [poses.numbers(f"bounds_{name}", 6) for name in names if poses.has(f"bounds_{name}")]
+    known = [numbers.reshape(2, 3) for numbers in stated if np.abs(numbers).max() < _EVERYTHING]
+    if not known:
         return None
-    numbers = poses.numbers("bounds", 6)
+    corners = np.stack(known)
     try:
-        return Aabb(tuple(numbers[:3]), tuple(numbers[3:]))
+        return Aabb(tuple(corners[:, 0].min(0)), tuple(corners[:, 1].max(0)))
     except SceneError as error:
         raise CaptureError(f"{poses.path} has unusable bounds: {error}") from error

@@ -39,6 +39,16 @@ def numbered_pictures(folder: Path) -> Timeline:
     return dict(zip(numbers, files, strict=True))
 
 
+def mask_pictures(folders: Sequence[Path]) -> Timeline | None:
+    """The masks of one camera, in the first of these folders that is there; None without any.
+
+    Raises:
+        CaptureError: as `numbered_pictures` does.
+    """
+    found = [folder for folder in folders if folder.is_dir()]
+    return numbered_pictures(found[0]) if found else None
+
+
 def by_frame(
     timelines: Sequence[Timeline], labels: Sequence[str], masks: Sequence[Timeline | None]
 ) -> tuple[dict[tuple[int, int], PictureFiles], dict[int, tuple[int, ...]]]:

@@ -7,12 +7,10 @@ The frame is the folder's number; cameras are told apart by their poses.
 
 from pathlib import Path
 
-from bake.captures.lens import straight_source
 from bake.captures.nerfstudio import to_shot
-from bake.captures.pictures import FileReader
-from bake.captures.rig import to_rig
-from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth, to_frame_rate
-from bake.captures.transforms import read_document, to_aabb
+from bake.captures.rig import to_rig, to_source
+from bake.captures.source import Source, every_eighth
+from bake.captures.transforms import read_document, to_aabb, to_rate
 from bake.errors import CaptureError
 
 _DOCUMENT = "transforms.json"
@@ -26,11 +24,18 @@ def open_source(path: str) -> Source:
             lacks a camera.
     """
     folder = Path(path)
-    frames = {
-        int(each.name): each
-        for each in folder.iterdir()
+    found = [
+        each
+        for each in sorted(folder.iterdir())
         if each.name.isascii() and each.name.isdecimal() and (each / _DOCUMENT).is_file()
-    }
+    ]
+    frames = {int(each.name): each for each in found}
+    if len(frames) < len(found):
+        twice = next(each for each in found if frames[int(each.name)] != each)
+        raise CaptureError(
+            f"{twice} and {frames[int(twice.name)].name} are the same frame, expected one folder; "
+            "remove the other"
+        )
     if not frames:
         raise CaptureError(
             f"{folder} holds no frame, expected folders such as 0/{_DOCUMENT}; check the path"
@@ -43,16 +48,5 @@ def open_source(path: str) -> Source:
     ]
     rig = to_rig(shots, allow_gaps=False)
     first = documents[min(documents)]
-    stated = "fps" in first.values
-    reader = FileReader(rig.files, rig.cameras)
-    cameras, straight = straight_source(rig.cameras, rig.distortions, reader)
-    return Source(
-        name=folder.resolve().name,
-        cameras=cameras,
-        labels=rig.labels,
-        views=rig.views,
-        frame_rate=to_frame_rate(first.number("fps")) if stated else DEFAULT_FRAME_RATE,
-        aabb=to_aabb(first) if "aabb" in first.values else None,
-        split=every_eighth(len(cameras)),
-        reader=straight,
-    )
+    aabb = to_aabb(first) if "aabb" in first.values else None
+    return to_source(folder, rig, to_rate(first), aabb, every_eighth(len(rig.cameras)))

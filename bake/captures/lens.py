@@ -18,7 +18,7 @@ from bake.captures.source import Reader
 from bake.errors import CaptureError
 from render.cameras import Camera
 
-# Maps of so many cameras are kept; one of 1080p takes 12 MB. Rigs are read camera after camera
+# Maps of so many cameras are kept; one of 1080p takes 17 MB. Rigs are read camera after camera
 # within a frame, so fewer than there are cameras would be no help.
 _KEPT_MAPS = 128
 

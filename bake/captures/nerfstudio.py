@@ -7,10 +7,10 @@ Per entry: ``file_path``, ``transform_matrix`` and optionally ``mask_path``, ``t
 
 from pathlib import Path
 
-from bake.captures.lens import Distortion, straight_source
-from bake.captures.pictures import FileReader, PictureFiles, picture_size
-from bake.captures.rig import Rig, Shot, is_moving, to_rig
-from bake.captures.source import DEFAULT_FRAME_RATE, Source, Split, every_eighth, to_frame_rate
+from bake.captures.lens import Distortion
+from bake.captures.pictures import PictureFiles, picture_size
+from bake.captures.rig import Rig, Shot, is_moving, to_rig, to_source
+from bake.captures.source import Source, Split, every_eighth
 from bake.captures.transforms import (
     Intrinsics,
     Record,
@@ -18,6 +18,7 @@ from bake.captures.transforms import (
     to_aabb,
     to_camera,
     to_frames,
+    to_rate,
     whole,
 )
 from bake.errors import CaptureError
@@ -45,19 +46,7 @@ def open_source(path: str) -> Source:
         for entry, frame in zip(entries, frames, strict=True)
     ]
     rig = to_rig(shots, allow_gaps=is_moving(shots))
-    stated = "fps" in document.values
-    reader = FileReader(rig.files, rig.cameras)
-    cameras, straight = straight_source(rig.cameras, rig.distortions, reader)
-    return Source(
-        name=folder.resolve().name,
-        cameras=cameras,
-        labels=rig.labels,
-        views=rig.views,
-        frame_rate=to_frame_rate(document.number("fps")) if stated else DEFAULT_FRAME_RATE,
-        aabb=aabb,
-        split=_split(document, folder, rig),
-        reader=straight,
-    )
+    return to_source(folder, rig, to_rate(document), aabb, _split(document, folder, rig))
 
 
 def to_shot(folder: Path, document: Record, entry: Record, frame: int) -> Shot:
@@ -69,10 +58,10 @@ def to_shot(folder: Path, document: Record, entry: Record, frame: int) -> Shot:
         CaptureError: naming the key that is missing or cannot be used.
     """
     merged = Record(entry.where, {**document.values, **entry.values})
-    picture = folder / entry.text("file_path")
+    picture = folder / entry.file_name("file_path")
     stated = "w" in merged.values or "h" in merged.values
     size = (whole(merged, "w"), whole(merged, "h")) if stated else picture_size(picture)
-    mask = folder / entry.text("mask_path") if "mask_path" in entry.values else None
+    mask = folder / entry.file_name("mask_path") if "mask_path" in entry.values else None
     return Shot(
         files=PictureFiles(picture, mask),
         camera=to_camera(entry, size, _intrinsics(merged, size)),

@@ -10,20 +10,35 @@ everybody does it. The box is that of everything in view between near and far, w
 """
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.files import read_bounded
 from bake.captures.source import DEFAULT_FRAME_RATE, Source, Split, to_frame_rate
 from bake.captures.videos import CameraVideo, VideoReader, open_video, shared_frames, videos_in
 from bake.errors import CaptureError
-from hwcodec.records import LARGEST
+from hwcodec.records import LARGEST, shown
 from render.cameras import Camera
 from render.errors import CameraError
 
 _POSES = "poses_bounds.npy"
 _ROW = 17
+# What NumPy raises about bytes that are no array: its headers are Python, and state any size.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
 # Of several thousand cameras.
 _MOST_BYTES = 1 << 20
 
@@ -72,12 +87,12 @@ def read_poses_bounds(path: Path) -> NDArray[np.float64]:
         CaptureError: if the file is missing, damaged or of another form.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError("it is larger than any rig needs")
-        rows = np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        file = BytesIO(read_bounded(path, _MOST_BYTES))
+        rows = np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+    except _DAMAGE as error:
         raise CaptureError(
-            f"{path} cannot be read: {error}; expected rows of {_ROW} numbers, download it again"
+            f"{path} cannot be read: {shown(str(error))}; expected rows of {_ROW} numbers, "
+            "download it again"
         ) from error
     is_table = rows.ndim == 2 and rows.shape[1:] == (_ROW,) and rows.dtype.kind in "fiu"
     # Larger numbers than those of single precision have no squares.

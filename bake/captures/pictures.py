@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.files import read_bounded
 from bake.errors import CaptureError
 from render.cameras import Camera
 
@@ -21,6 +22,12 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # How whole files end, and how far before their end that is looked for.
 _PNG_END, _JPEG_END, _TAIL = b"IEND", b"\xff\xd9", 64
 _NAMED_AT_MOST = 3
+# Systems refuse paths of a few thousand bytes, and parts of more than 255.
+_LONGEST_NAME = 1024
+# Pixels; twice those of the largest cameras. `bake` tells OpenCV the same.
+LARGEST_PICTURE = 1 << 27
+# Far above files of such pictures.
+_MOST_BYTES = 512 << 20
 
 
 class PictureFiles(NamedTuple):
@@ -43,21 +50,22 @@ class FileReader:
         chosen = {key: files for key, files in self.files.items() if key[0] in wanted}
         _check_present([path for files in chosen.values() for path in files if path is not None])
         for (_, view), files in chosen.items():
-            size = _header_size(files.picture)
-            if size is not None:
-                self._check_size(files.picture, view, size)
-            for path in (files.picture, files.mask):
+            for path in files:
                 if path is not None:
+                    self._check_header(path, view)
                     _check_whole(path)
         return bool(chosen) and self._masked(next(iter(chosen.values())))
 
     def read(self, frame: int, view: int) -> NDArray[Any]:
         """Decode one picture and join it with its mask."""
         files = self.files[frame, view]
+        # Before decoding: a damaged header may promise a picture of any size.
+        self._check_header(files.picture, view)
         pixels = decode_picture(files.picture)
         self._check_size(files.picture, view, (pixels.shape[1], pixels.shape[0]))
         if files.mask is None:
             return pixels
+        self._check_header(files.mask, view)
         mask = _decode(files.mask)
         _check_depth(files.mask, mask)
         self._check_size(files.mask, view, (mask.shape[1], mask.shape[0]))
@@ -66,6 +74,12 @@ class FileReader:
     def _masked(self, files: PictureFiles) -> bool:
         """Whether a picture has an opacity of its own or beside it."""
         return files.mask is not None or decode_picture(files.picture).shape[2] == 4
+
+    def _check_header(self, path: Path, view: int) -> None:
+        _check_present([path])
+        size = _header_size(path)
+        if size is not None:
+            self._check_size(path, view, size)
 
     def _check_size(self, path: Path, view: int, size: tuple[int, int]) -> None:
         """A picture of another size than its camera would be trained at the wrong scale."""
@@ -78,10 +92,15 @@ class FileReader:
 
 
 def stays_inside(name: str) -> bool:
-    """Whether a file name that a capture states stays inside the folder it is relative to."""
+    """Whether a file name that a capture states can be one, and stays inside its folder."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:  # Half of a pair of surrogates.
+        return False
     path = PurePosixPath(name.replace("\\", "/"))
-    is_relative = not path.is_absolute() and ":" not in name
-    return bool(name) and "\0" not in name and is_relative and ".." not in path.parts
+    is_short = size <= _LONGEST_NAME and all(len(part.encode()) <= 255 for part in path.parts)
+    is_relative = bool(path.parts) and not path.is_absolute() and ":" not in name
+    return is_short and is_relative and "\0" not in name and ".." not in path.parts
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -92,7 +111,9 @@ def picture_size(path: Path) -> tuple[int, int]:
     """
     _check_present([path])
     size = _header_size(path)
-    if size is None:
+    if size is not None:
+        _check_pixels(path, size)
+    else:
         pixels = _decode(path)
         size = pixels.shape[1], pixels.shape[0]
     return size
@@ -145,14 +166,19 @@ def _check_whole(path: Path) -> None:
 def _decode(path: Path) -> NDArray[Any]:
     """Whatever the file holds, in OpenCV's channel order."""
     try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as error:
+        data = np.frombuffer(read_bounded(path, _MOST_BYTES), np.uint8)
+        size = _header_size(path)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise CaptureError(
-            f"{path} cannot be read ({error.strerror or error}), expected a picture; restore it or "
-            "leave its frame out, then run again"
+            f"{path} cannot be read ({reason}), expected a picture; restore it or leave its frame "
+            "out, then run again"
         ) from error
+    if size is not None:
+        _check_pixels(path, size)
     try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+        is_whole = data.size > 0 and _has_whole_chunks(data.data)
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if is_whole else None
     except cv2.error:
         pixels = None
     if pixels is None:
@@ -161,6 +187,27 @@ def _decode(path: Path) -> NDArray[Any]:
             "copy it again or leave its frame out"
         )
     return np.asarray(pixels)
+
+
+def _has_whole_chunks(data: memoryview) -> bool:
+    """False of a PNG with a chunk that ends after the file; decoders make room for all of it."""
+    if data[:8] != _PNG_MAGIC:
+        return True
+    place = 8
+    while place + 8 <= len(data):
+        is_last = data[place + 4 : place + 8] == _PNG_END
+        place += 12 + struct.unpack(">I", data[place : place + 4])[0]
+        if is_last:
+            break
+    return place <= len(data)
+
+
+def _check_pixels(path: Path, size: tuple[int, int]) -> None:
+    """What a few bytes of header promise may be larger than any memory."""
+    if not 0 < size[0] * size[1] <= LARGEST_PICTURE:
+        raise CaptureError(
+            f"{path} is {size[0]}x{size[1]}, expected at most {LARGEST_PICTURE} pixels; shrink it"
+        )
 
 
 def _check_depth(path: Path, pixels: NDArray[Any]) -> None:

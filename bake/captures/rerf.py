@@ -2,11 +2,13 @@
 
     CamPose.inf     a row per camera: columns 3, 1, 2 and 4 of its matrix (3, 4), camera to world
     Intrinsic.inf   per camera: its number, and three rows of its matrix (3, 3)
-    image/000.mp4, mask/000.mp4
-    bbox.json       xyz_min and xyz_max, or two corners, or either of them by frame
+    image/000.mp4, mask/000.mp4     named by the camera's row; videos may be missing
+    bbox.json       xyz_min and xyz_max
 
-Axes are OpenCV's. Source: NHR's description of its camera files. What bbox.json holds is recalled,
-not read; anything else in it is an error that names the remedy.
+Axes are OpenCV's. Sources: NHR's description of its camera files; ReRF's description of its data
+set, and its reader. That reader moves all cameras to their mean and scales them so that the
+largest coordinate is 2 before it uses the box, so the box is in those units. One in units of
+CamPose.inf is recognized by where the cameras look.
 """
 
 from collections.abc import Sequence
@@ -15,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.files import read_bounded
 from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth, to_frame_rate
 from bake.captures.videos import CameraVideo, VideoReader, open_video, shared_frames, videos_in
 from bake.errors import CaptureError
-from hwcodec.records import LARGEST, parse_json, shown, triple
+from hwcodec.records import LARGEST, named_values, parse_json, triple
 from render.cameras import Camera
 from render.errors import CameraError, SceneError
 from render.geometry import Aabb
@@ -27,6 +30,9 @@ from render.geometry import Aabb
 _MOST_BYTES = 4 << 20
 # Order of the matrix's columns in a row.
 _COLUMNS = (2, 0, 1, 3)
+# Of any camera, once they are scaled as the box expects it.
+_LARGEST_COORDINATE = 2.0
+_TINY = 1e-12
 
 
 def open_source(path: str) -> Source:
@@ -39,12 +45,14 @@ def open_source(path: str) -> Source:
     pictures, masks = videos_in(folder / "image"), videos_in(folder / "mask")
     poses = _poses(folder / "CamPose.inf")
     lenses = _lenses(folder / "Intrinsic.inf")
-    if not len(poses) == len(lenses) == len(pictures):
+    labels = tuple(pictures)
+    rows = _rows_of(labels, len(poses)) if len(poses) == len(lenses) else None
+    if rows is None:
         raise CaptureError(
             f"{folder} has {len(poses)} poses, {len(lenses)} intrinsics and {len(pictures)} "
-            "videos, expected as many of each; complete the download"
+            "videos, expected a pose and intrinsics for each video, whose name is their number; "
+            "complete the download"
         )
-    labels = tuple(pictures)
     lacking = [label for label in labels if masks and label not in masks]
     if lacking:
         raise CaptureError(
@@ -56,8 +64,8 @@ def open_source(path: str) -> Source:
         for label in labels
     ]
     cameras = tuple(
-        _camera(pose, lens, video, label)
-        for pose, lens, video, label in zip(poses, lenses, videos, labels, strict=True)
+        _camera(poses[row], lenses[row], video, label)
+        for row, video, label in zip(rows, videos, labels, strict=True)
     )
     frames, views = shared_frames(videos), tuple(range(len(labels)))
     rate = videos[0].picture.facts.frame_rate
@@ -67,18 +75,24 @@ def open_source(path: str) -> Source:
         labels=labels,
         views=dict.fromkeys(frames, views),
         frame_rate=to_frame_rate(float(rate)) if rate else DEFAULT_FRAME_RATE,
-        aabb=_box(folder / "bbox.json"),
+        aabb=_box(folder / "bbox.json", poses, cameras),
         split=every_eighth(len(labels)),
         reader=VideoReader(videos, cameras),
     )
 
 
+def _rows_of(labels: Sequence[str], count: int) -> list[int] | None:
+    """The row of each video: the one it is named by, else in order; None if neither fits."""
+    numbers = [int(label) for label in labels if label.isascii() and label.isdecimal()]
+    if labels and len({*numbers}) == len(labels) and max(numbers) < count:
+        return numbers
+    return list(range(count)) if len(labels) == count else None
+
+
 def _numbers(path: Path) -> list[list[float]]:
     """The numbers of every line that is not empty."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError("it is larger than any rig needs")
-        lines = path.read_text(encoding="ascii").splitlines()
+        lines = read_bounded(path, _MOST_BYTES).decode("ascii").splitlines()
         rows = [[float(word) for word in line.split()] for line in lines if line.strip()]
         if not all(abs(number) <= LARGEST for row in rows for number in row):
             raise ValueError("it holds a number that is not finite")
@@ -131,14 +145,22 @@ def _camera(
         ) from error
 
 
-def _box(path: Path) -> Aabb | None:
-    """The box around those of all frames, where there is a file."""
+def _box(
+    path: Path, poses: Sequence[NDArray[np.float64]], cameras: Sequence[Camera]
+) -> Aabb | None:
+    """The stated box in units of the poses, where there is a file."""
     if not path.is_file():
         return None
     try:
-        document = parse_json(path.read_text(encoding="utf-8"))
-        corners = np.array(_corners(document))
-        return Aabb(tuple(corners[:, 0].min(0)), tuple(corners[:, 1].max(0)))
+        document = named_values(
+            "it", parse_json(read_bounded(path, _MOST_BYTES)), "xyz_min xyz_max"
+        )
+        stated = Aabb(*(triple(key, document[key]) for key in ("xyz_min", "xyz_max")))
+        positions = np.array([-pose[:3, :3].T @ pose[:3, 3] for pose in poses])
+        middle = positions.mean(0)
+        scale = float(np.abs(positions - middle).max()) / _LARGEST_COORDINATE
+        moved = [tuple(np.array(end) * scale + middle) for end in (stated.minimum, stated.maximum)]
+        return min((Aabb(*moved), stated), key=lambda box: _aside(box, cameras))
     except (OSError, SceneError, ValueError) as error:
         raise CaptureError(
             f"{path} holds no box ({error}), expected xyz_min and xyz_max; correct it, or remove "
@@ -146,12 +168,11 @@ def _box(path: Path) -> Aabb | None:
         ) from error
 
 
-def _corners(value: object, depth: int = 0) -> list[tuple[Sequence[float], Sequence[float]]]:
-    """Boxes anywhere in a document, as pairs of corners."""
-    if isinstance(value, dict) and {"xyz_min", "xyz_max"} <= value.keys():
-        value = [value["xyz_min"], value["xyz_max"]]
-    if isinstance(value, list) and len(value) == 2:
-        return [(triple("a corner", value[0]), triple("a corner", value[1]))]
-    if not isinstance(value, dict) or not value or depth > 1:
-        raise ValueError(f"{shown(value)} is none")
-    return [box for each in value.values() for box in _corners(each, depth + 1)]
+def _aside(box: Aabb, cameras: Sequence[Camera]) -> float:
+    """How far cameras look past the middle of a box: minus the mean cosine of the angle."""
+    toward = [box.center - camera.position for camera in cameras]
+    cosines = [
+        float(camera.forward @ way) / max(float(np.linalg.norm(way)), _TINY)
+        for camera, way in zip(cameras, toward, strict=True)
+    ]
+    return -float(np.mean(cosines))

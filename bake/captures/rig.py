@@ -1,14 +1,18 @@
 """Shots sorted into the cameras that took them and the frames they show."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from bake.captures.lens import NO_DISTORTION, Distortion
-from bake.captures.pictures import PictureFiles
+from bake.captures.lens import NO_DISTORTION, Distortion, straight_source
+from bake.captures.pictures import FileReader, PictureFiles
+from bake.captures.source import Source, Split
 from bake.errors import CaptureError
 from render.cameras import Camera
+from render.geometry import Aabb
 
 # Poses closer than this (scene units and rotation entries) are one camera. A choice: well above
 # the noise of printed floats, well below any two cameras of a rig.
@@ -73,6 +77,24 @@ def to_rig(shots: Sequence[Shot], *, allow_gaps: bool) -> Rig:
     distortions = tuple(lenses[view] for view in range(len(numbers)))
     order = tuple(numbers[key] for key in keys)
     return Rig(everything, labels, ordered, files, order, distortions)
+
+
+def to_source(
+    folder: Path, rig: Rig, frame_rate: Fraction, aabb: Aabb | None, split: Split
+) -> Source:
+    """The source of a rig whose pictures are files, read straight where lenses bend lines."""
+    reader = FileReader(rig.files, rig.cameras)
+    cameras, straight = straight_source(rig.cameras, rig.distortions, reader)
+    return Source(
+        name=folder.resolve().name,
+        cameras=cameras,
+        labels=rig.labels,
+        views=rig.views,
+        frame_rate=frame_rate,
+        aabb=aabb,
+        split=split,
+        reader=straight,
+    )
 
 
 def is_moving(shots: Sequence[Shot]) -> bool:

@@ -6,12 +6,16 @@ OpenCV world-to-camera.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.files import read_bounded
+from bake.captures.pictures import stays_inside
+from bake.captures.source import DEFAULT_FRAME_RATE, to_frame_rate
 from bake.errors import CaptureError
 from hwcodec.records import LARGEST, LARGEST_SIDE, finite_number, parse_json, shown, triple
 from render.cameras import Camera
@@ -20,6 +24,8 @@ from render.geometry import Aabb
 
 # Focal length and principal point in pixels: x, y, x, y.
 Intrinsics = tuple[float, float, float, float]
+# Of several hundred thousand pictures.
+_MOST_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +64,18 @@ class Record:
                 f"{LARGEST:g}; correct it"
             ) from error
 
-    def text(self, key: str) -> str:
-        """A string that must be there.
+    def file_name(self, key: str) -> str:
+        """The name of a file below the folder of the JSON file, which must be there.
 
         Raises:
-            CaptureError: if it is absent, empty or not a string.
+            CaptureError: if it is absent, no name, or leads out of the folder.
         """
         value = self.need(key, "name the picture relative to the JSON file")
-        if not isinstance(value, str) or not value or "\0" in value:
-            raise CaptureError(f'{self.where} has "{key}" = {shown(value)}, expected a file name')
+        if not isinstance(value, str) or not stays_inside(value):
+            raise CaptureError(
+                f'{self.where} has "{key}" = {shown(value)}, expected a file name inside the '
+                "folder of the JSON file; move the file there, or link to it"
+            )
         return value
 
     def records(self, key: str) -> list["Record"]:
@@ -98,8 +107,8 @@ def read_document(path: Path) -> Record:
     if not path.is_file():
         raise CaptureError(f"{path} is missing, expected a JSON file; check the capture's path")
     try:
-        text = path.read_text(encoding="utf-8")
-        document = parse_json(text) if text.strip() else None
+        data = read_bounded(path, _MOST_BYTES)
+        document = parse_json(data) if data.strip() else None
     except (OSError, ValueError) as error:
         raise CaptureError(
             f"{path} is not JSON ({error}), expected the file that describes the cameras; "
@@ -182,6 +191,15 @@ def to_aabb(record: Record) -> Aabb:
         return Aabb(*(triple("corner", corner) for corner in value))
     except ValueError as error:
         raise CaptureError(f"{record.where} has an unusable aabb: {error}") from error
+
+
+def to_rate(record: Record) -> Fraction:
+    """Frames per second as ``fps`` states it, or the usual rate.
+
+    Raises:
+        CaptureError: if it is no rate that a stream can have.
+    """
+    return to_frame_rate(record.number("fps")) if "fps" in record.values else DEFAULT_FRAME_RATE
 
 
 def to_frames(records: Sequence[Record]) -> list[int]:

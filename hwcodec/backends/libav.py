@@ -103,7 +103,8 @@ def open_movie(path: Path) -> Any:  # noqa: ANN401 -- PyAV's own
         FFmpegError: if it is no such file.
     """
     # FFmpeg takes what stands before the colon of a relative name for a protocol.
-    container: Any = av.open(str(path.absolute()), "r")
+    # A playlist may call itself a video; nothing that it names is fetched.
+    container: Any = av.open(str(path.absolute()), "r", options={"protocol_whitelist": "file"})
     for stream in container.streams.video:
         if stream.codec_context is not None:
             stream.thread_type = "NONE"

@@ -154,3 +154,10 @@ def test_cameras_that_all_look_away_are_an_error_that_says_so() -> None:
     useful = [useful_pixels(geometry, away)] * 2
     with pytest.raises(CaptureError, match="camera poses and the aabb"):
         TrainingRays(geometry, [away, away], [picture, picture], useful)
+
+
+def test_a_pixel_that_can_be_drawn_takes_four_bytes() -> None:
+    geometry = geometry_of(0.3)
+    assert useful_pixels(geometry, CAMERAS[0]).dtype == torch.int32
+    rays = training_rays(geometry)
+    assert rays._pixels.element_size() * rays.count == 4 * rays.count

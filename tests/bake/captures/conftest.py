@@ -1,13 +1,15 @@
 """Tiny captures on disk, written with camera mathematics of their own."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
+
+from tests.bake.captures import layout_writers
+from tests.bake.captures.layout_writers import Footage
 
 SIZE, FOCAL = 32, 32.0
 # Seen from 4 units away by a camera that looks along -z or -x, this point lies in the middle of a
@@ -24,44 +26,28 @@ COLUMNS = (20, 11)
 ROW = 13
 
 
-def write_picture(path: Path, column: int, *, channels: int = 4) -> None:
-    """A gray subject in the middle with one painted pixel, transparent around if RGBA."""
-    picture = np.full((SIZE, SIZE, channels), 128, np.uint8)
+def painted(channels: int = 4) -> np.ndarray:
+    """What both cameras see: a gray subject with one painted pixel, transparent around if RGBA."""
+    pictures = np.full((len(POSES), SIZE, SIZE, channels), 128, np.uint8)
     if channels == 4:
-        picture[..., 3] = 0
-        picture[8:24, 8:24, 3] = 255
-    picture[ROW, column, :3] = PAINT[::-1]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), picture)
+        pictures[..., 3] = 0
+        pictures[:, 8:24, 8:24, 3] = 255
+    for picture, column in zip(pictures, COLUMNS, strict=True):
+        picture[ROW, column, :3] = PAINT
+    return pictures
 
 
-def nerfstudio_document(frame_count: int) -> dict[str, Any]:
-    entries = [
-        {
-            "file_path": f"cam{camera}/{frame:04d}.png",
-            "transform_matrix": POSES[camera],
-            "time": frame / max(frame_count - 1, 1),
-            "frame_index": frame,
-            "camera_index": camera,
-        }
-        for camera in range(2)
-        for frame in range(frame_count)
-    ]
-    names = [entry["file_path"] for entry in entries]
-    return {
-        "camera_model": "PINHOLE",
-        "w": SIZE,
-        "h": SIZE,
-        "fl_x": FOCAL,
-        "fl_y": FOCAL,
-        "cx": SIZE / 2,
-        "cy": SIZE / 2,
-        "fps": 25.0,
-        "aabb": [[-1, -1, -1], [1, 1, 1]],
-        "train_filenames": names[:frame_count],
-        "test_filenames": names[frame_count:],
-        "frames": entries,
-    }
+def footage(frames: Sequence[int] = (0, 1), channels: int = 4) -> Footage:
+    """Two cameras that see the same at every frame."""
+    to_world = np.array(POSES, float) @ np.diag([1.0, -1, -1, 1])
+    return Footage(
+        to_world=to_world[:, :3],
+        lens=(FOCAL, FOCAL, SIZE / 2, SIZE / 2),
+        pictures=np.repeat(painted(channels)[:, None], len(frames), axis=1),
+        labels=("Cam000", "Cam001"),
+        frames=tuple(frames),
+        held_out=(1,),
+    )
 
 
 @pytest.fixture
@@ -69,15 +55,10 @@ def nerfstudio(tmp_path: Path) -> Callable[..., Path]:
     """Write two cameras x two frames; ``change`` edits the document, ``channels`` the pictures."""
 
     def write(change: Callable[[dict[str, Any]], object] | None = None, channels: int = 4) -> Path:
-        folder = tmp_path / "nerfstudio"
-        document = nerfstudio_document(2)
-        for entry in document["frames"]:
-            column = COLUMNS[entry["camera_index"]]
-            write_picture(folder / entry["file_path"], column, channels=channels)
-        if change is not None:
-            change(document)
-        (folder / "transforms.json").write_text(json.dumps(document))
-        return folder
+        shown = footage(channels=channels)
+        return layout_writers.write_nerfstudio(
+            tmp_path / "nerfstudio", shown, change or (lambda document: None)
+        )
 
     return write
 
@@ -87,23 +68,17 @@ def blender(tmp_path: Path) -> Callable[..., Path]:
     """Write a moving camera: three training times, one held-out time, names without extension."""
 
     def write(change: Callable[[dict[str, Any]], object] | None = None) -> Path:
-        folder = tmp_path / "blender"
-        shots = {"train": [(0.0, 0), (0.5, 1), (1.0, 0)], "test": [(0.25, 1)]}
-        for part, times in shots.items():
-            entries = []
-            for index, (time, pose) in enumerate(times):
-                moved = np.array(POSES[pose], float)
-                # Sliding sideways on the viewing plane's normal axis would change the depth.
-                moved[1, 3] += 0.01 * index
-                name = f"{part}/r_{index:03d}"
-                write_picture(folder / f"{name}.png", COLUMNS[pose])
-                entries.append(
-                    {"file_path": f"./{name}", "time": time, "transform_matrix": moved.tolist()}
-                )
-            document = {"camera_angle_x": 2 * np.arctan(0.5), "frames": entries}
-            if change is not None:
-                change(document)
-            (folder / f"transforms_{part}.json").write_text(json.dumps(document))
-        return folder
+        shown = footage((0,))
+        # The two cameras, and each of them a little higher, which keeps the depth.
+        to_world = np.repeat(shown.to_world, 2, axis=0)
+        to_world[1, 1, 3] += 0.02
+        to_world[2, 1, 3] += 0.01
+        moved = replace(
+            shown, to_world=to_world, pictures=np.repeat(shown.pictures, 2, axis=0), labels=()
+        )
+        shots = {"train": [(0.0, 0, 0), (0.5, 2, 0), (1.0, 1, 0)], "test": [(0.25, 3, 0)]}
+        return layout_writers.write_blender(
+            tmp_path / "blender", moved, shots, change or (lambda document: None)
+        )
 
     return write

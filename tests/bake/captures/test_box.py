@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bake.captures.box import around, view_fronts
 from bake.errors import CaptureError
@@ -28,6 +30,15 @@ def test_all_points_lie_within_and_some_room_is_left() -> None:
     assert (points > box.minimum).all()
     assert (points < box.maximum).all()
     assert np.prod(box.size) < 1.4 * np.prod(np.ptp(points, axis=0))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_box_holds_nearly_all_points_however_they_thin_out(seed) -> None:
+    points = np.random.default_rng(seed).normal(0, 1, (500, 3)) * (1, 2, 3)
+    box = around(points, NONE)
+    inside = ((points > box.minimum) & (points < box.maximum)).all(1)
+    assert inside.mean() > 0.9
+    assert (box.size <= 1.2 * np.ptp(points, axis=0)).all()
 
 
 @pytest.mark.parametrize("count", [1, 3, 6])

@@ -1,9 +1,7 @@
 """COLMAP's models: one known pixel, every form and lens, damage, and a real reconstruction."""
 
-import random
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -19,24 +17,20 @@ from tests.bake.captures.conftest import (
     FOCAL,
     PAINT,
     POINT,
-    POSES,
     ROW,
     SIZE,
-    write_picture,
+    footage,
+    painted,
 )
+from tests.bake.captures.layout_writers import write_picture
 
 Write = Callable[..., Path]
 PINHOLE = ("PINHOLE", SIZE, SIZE, (FOCAL, FOCAL, SIZE / 2, SIZE / 2))
 
 
-def world_to_camera(pose: list[list[float]]) -> np.ndarray:
-    """OpenCV's pose of an OpenGL camera-to-world matrix."""
-    return np.linalg.inv(np.array(pose, float) @ np.diag([1.0, -1, -1, 1]))
-
-
 def model(lens: tuple[str, int, int, tuple[float, ...]] = PINHOLE) -> WrittenModel:
     generator = np.random.default_rng(2)
-    pictures = [(f"cam{n}.png", 7, world_to_camera(POSES[n])) for n in range(2)]
+    pictures = [(f"cam{n}.png", 7, pose) for n, pose in enumerate(footage().to_camera)]
     return WrittenModel({7: lens}, pictures, generator.uniform(-1, 1, (200, 3)))
 
 
@@ -47,8 +41,8 @@ def colmap(tmp_path: Path) -> Write:
     ) -> Path:
         folder = tmp_path / "scene"
         (written or model()).write(folder / where, form)
-        for number, column in enumerate(COLUMNS):
-            write_picture(folder / "images" / f"cam{number}.png", column, channels=3)
+        for number, picture in enumerate(painted(3)):
+            write_picture(folder / "images" / f"cam{number}.png", picture)
         return folder
 
     return write
@@ -137,10 +131,10 @@ def test_smaller_pictures_have_a_smaller_camera(colmap) -> None:
 
 def test_a_folder_of_pictures_per_camera_is_a_moving_scene(colmap) -> None:
     folder = colmap()
-    for number, column in enumerate(COLUMNS):
+    for number, picture in enumerate(painted(3)):
         (folder / "images" / f"cam{number}.png").unlink()
         for frame in (3, 4, 9):
-            write_picture(folder / f"images/cam{number}/{frame:04d}.png", column, channels=3)
+            write_picture(folder / f"images/cam{number}/{frame:04d}.png", picture)
     capture = opened(folder)
     assert capture.frame_count == 3
     assert capture.view(2, 1).rgb[ROW, COLUMNS[1]].tolist() == list(PAINT)
@@ -169,7 +163,7 @@ def test_a_bent_picture_is_straightened_to_a_tenth_of_a_pixel(colmap, name) -> N
     folder = colmap(model((name, side, side, values)))
     grid = np.linspace(-0.9, 0.9, 5)
     points = np.array([(x, y, POINT[2] - 0.0) for x in grid for y in grid])
-    pose = world_to_camera(POSES[0])
+    pose = footage().to_camera[0]
     seen = points @ pose[:3, :3].T + pose[:3, 3]
     # OpenCV's pixel centers lie at whole numbers.
     matrix = np.array([[focal, 0, center[0] - 0.5], [0, focal, center[1] - 0.5], [0, 0, 1]])
@@ -244,30 +238,6 @@ def test_a_picture_of_a_camera_that_does_not_exist_is_refused(colmap) -> None:
     written.lenses = {8: PINHOLE}
     with pytest.raises(CaptureError, match=r"is of camera 7, expected one of \[8\]"):
         opened(colmap(written))
-
-
-@pytest.mark.parametrize("form", ["bin", "txt"])
-@pytest.mark.parametrize("name", ["cameras", "images", "points3D"])
-def test_damaged_files_are_refused_or_read_but_never_crash(colmap, form, name) -> None:
-    folder = colmap(form=form)
-    path = folder / "sparse/0" / f"{name}.{form}"
-    whole = path.read_bytes()
-    generator = random.Random(f"{name}{form}")
-    for _ in range(40):
-        data = bytearray(whole)
-        kind = generator.randrange(4)
-        place = generator.randrange(len(data))
-        if kind == 0:
-            del data[place:]
-        elif kind == 1:
-            data[place] ^= 1 << generator.randrange(8)
-        elif kind == 2:
-            data[place : place + 8] = b"\xff" * 8
-        else:
-            data[:8] = (1 << generator.randrange(64)).to_bytes(8, "little")
-        path.write_bytes(bytes(data))
-        with suppress(CaptureError):
-            opened(folder, box=(-1, -1, -1, 1, 1, 1)).view(0, 0)
 
 
 def test_points_of_a_real_model_land_on_their_keypoints(captures) -> None:

@@ -11,6 +11,7 @@ from bake.captures.procedural import open_source
 from bake.captures.source import Source
 from bake.errors import CaptureError
 from bake.hull import visual_hull
+from render.cameras import Lens, orbit
 from render.occupancy import cover
 
 
@@ -70,6 +71,34 @@ def test_without_masks_there_is_none(dancer) -> None:
 def test_cameras_that_look_the_same_way_surround_nothing(dancer) -> None:
     alike = replace(dancer, cameras=(dancer.cameras[0],) * len(dancer.cameras))
     assert box_from_masks(alike) is None
+
+
+class Ball:
+    """A ball of half a unit around the middle, as cameras 4 units away from it see it."""
+
+    def __init__(self, lens: Lens) -> None:
+        rows, columns = np.mgrid[: lens.height, : lens.width] + 0.5
+        away = np.hypot(columns - lens.width / 2, rows - lens.height / 2) / lens.focal
+        self._picture = np.zeros((lens.height, lens.width, 4), np.uint8)
+        self._picture[away < 0.5 / np.sqrt(4**2 - 0.5**2), 3] = 255
+
+    def inspect(self, frames: object) -> bool:
+        return True
+
+    def read(self, frame: int, view: int) -> np.ndarray:
+        return self._picture
+
+
+@pytest.mark.parametrize("focal", [60, 125, 250])
+def test_lenses_may_be_wide_or_long(dancer, focal) -> None:
+    lens = Lens(160, 90, focal)
+    cameras = [orbit((0, 0, 0), 4.0, height, 8, lens) for height in (-0.9, 0.0, 0.9)]
+    around = tuple(camera for ring in cameras for camera in ring)
+    everything = tuple(range(len(around)))
+    seen = replace(dancer, cameras=around, views={0: everything}, reader=Ball(lens))
+    box = box_from_masks(seen)
+    assert box is not None
+    assert np.abs(np.array([box.minimum, box.maximum]) / 0.5 - [[-1], [1]]).max() < 0.4
 
 
 class Empty(Unmasked):

@@ -1,13 +1,11 @@
-"""Folders of pictures as timelines, names that stay inside, and boxes around points."""
+"""Folders of pictures as timelines, names that stay inside, and splits."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bake.captures.box import around
 from bake.captures.folders import by_frame, numbered_pictures
 from bake.captures.pictures import stays_inside
 from bake.captures.source import every_eighth
@@ -79,18 +77,3 @@ def test_every_eighth_camera_is_held_out_and_all_are_used(count) -> None:
     split = every_eighth(count)
     assert sorted(split.train + split.test) == list(range(count))
     assert split.test == tuple(range(0, count, 8))
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_a_box_around_points_holds_nearly_all_of_them(seed) -> None:
-    points = np.random.default_rng(seed).normal(0, 1, (500, 3)) * (1, 2, 3)
-    box = around(points)
-    inside = ((points > box.minimum) & (points < box.maximum)).all(1)
-    assert inside.mean() > 0.9
-    assert (box.size <= 1.2 * np.ptp(points, axis=0)).all()
-
-
-def test_points_in_a_plane_make_no_box() -> None:
-    points = np.random.default_rng(1).normal(0, 1, (100, 3)) * (1, 1, 0)
-    with pytest.raises(CaptureError, match=r"take no box: .*give capture\.box"):
-        around(points)

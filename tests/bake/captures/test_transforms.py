@@ -154,10 +154,12 @@ def test_what_does_not_count_is_no_whole_number(value) -> None:
         whole(entry(frame_index=value), "frame_index")
 
 
-@pytest.mark.parametrize("value", [None, "", 7, ["a.png"], "a\0.png"])
+@pytest.mark.parametrize(
+    "value", [None, "", 7, ["a.png"], "a\0.png", "../a.png", "/etc/a.png", "C:a.png"]
+)
 def test_a_file_name_must_be_text(value) -> None:
     with pytest.raises(CaptureError, match=r'"file_path" = .*expected a file name'):
-        entry(file_path=value).text("file_path")
+        entry(file_path=value).file_name("file_path")
 
 
 def test_entries_are_numbered_in_what_they_complain_about() -> None:

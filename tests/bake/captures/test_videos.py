@@ -9,7 +9,7 @@ import pytest
 from bake.captures.neural3d import read_poses_bounds
 from bake.captures.videos import CameraVideo, VideoReader, open_video, shared_frames, videos_in
 from bake.errors import CaptureError
-from hwcodec import write_rgb_video
+from hwcodec import BitstreamError, Movie, write_rgb_video
 from render.cameras import Camera
 from tests.bake.captures.test_video_captures import opened, write_rerf
 
@@ -30,6 +30,52 @@ def test_masks_are_joined_as_opacity(tmp_path) -> None:
     pixels = reader.read(2, 0)
     assert pixels.shape == (SIZE, SIZE, 4)
     assert pixels[5, 5].tolist() == pytest.approx([90, 90, 90, 200], abs=2)
+
+
+def test_masks_are_decoded_a_run_at_a_time_and_leave_no_decoder_open(tmp_path, monkeypatch) -> None:
+    levels = [0, 60, 120, 180, 240]
+    pictures = [np.full((SIZE, SIZE, 3), level, np.uint8) for level in levels]
+    write_rgb_video(tmp_path / "mask.mp4", pictures, Fraction(30))
+    masks = open_video(tmp_path / "mask.mp4")
+    both = CameraVideo(open_video(video(tmp_path / "cam.mp4", 5)), masks)
+    reader = VideoReader([both], [CAMERA])
+    for most_ahead, kept in ((48, {0, 1, 2, 3, 4}), (2, {4})):
+        monkeypatch.setattr("bake.captures.videos._MOST_AHEAD", most_ahead)
+        both.packed.clear()
+        for frame in (0, 1, 2, 3, 4):
+            assert reader.read(frame, 0)[5, 5, 3] == pytest.approx(levels[frame], abs=2)
+        assert both.packed.keys() == kept
+        assert masks._file is None
+        assert sum(map(len, both.packed.values())) < len(kept) * SIZE * SIZE / 10
+    assert reader.read(1, 0)[0, 0, 3] == pytest.approx(60, abs=2)
+    assert both.packed.keys() == {1, 2}
+
+
+def test_a_run_of_masks_ends_where_they_are_damaged_or_large(tmp_path, monkeypatch) -> None:
+    class Torn:
+        """Noise up to the third picture."""
+
+        def __init__(self, movie: Movie) -> None:
+            self.facts, self.path = movie.facts, movie.path
+
+        def read(self, index: int) -> np.ndarray:
+            if index == 3:
+                raise BitstreamError("picture 3 is torn")
+            return np.random.default_rng(index).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    movie = open_video(video(tmp_path / "cam.mp4", 5))
+    both = CameraVideo(movie, Torn(movie))
+    reader = VideoReader([both], [CAMERA])
+    reader.read(0, 0)
+    assert both.packed.keys() == {0, 1, 2}
+    with pytest.raises(CaptureError, match="picture 3 is torn"):
+        reader.read(3, 0)
+    monkeypatch.setattr("bake.captures.videos._MOST_PACKED", 1500)
+    reader.read(0, 0)
+    assert both.packed.keys() == {0, 1}
 
 
 def test_videos_too_short_or_of_another_size_are_named(tmp_path) -> None:
