@@ -16,7 +16,7 @@ os.environ.setdefault("SVT_LOG", "1")
 import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
-from av.codec.hwaccel import HWAccel
+from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.video.frame import PictureType
 from av.video.reformatter import Colorspace
@@ -30,11 +30,14 @@ __all__ = [
     "PictureType",
     "can_decode",
     "elementary_filtered",
+    "hardware_devices",
     "new_decoder",
     "new_encoder",
     "open_movie",
+    "open_movie_sink",
     "open_sink",
     "open_source",
+    "packed_frame",
     "packet_of",
     "rgb_of",
     "video_frame",
@@ -96,18 +99,36 @@ def open_source(source: io.BytesIO, layout: str) -> Any:  # noqa: ANN401 -- PyAV
     return av.open(source, "r", format=layout)
 
 
-def open_movie(path: Path) -> Any:  # noqa: ANN401 -- PyAV's own
+def hardware_devices() -> frozenset[str]:
+    """FFmpeg's names of the kinds of devices that this build can decode on, present or not."""
+    return frozenset(hwdevices_available())
+
+
+def open_movie(path: Path, device: str | None = None) -> Any:  # noqa: ANN401 -- PyAV's own
     """A file of any form to be read; its video is decoded in the thread that asks for pictures.
 
+    With a ``device``, FFmpeg's name of its kind, hardware decodes and nothing else does.
+
     Raises:
-        FFmpegError: if it is no such file.
+        FFmpegError, ValueError: if it is no such file, or the device cannot be opened.
     """
+    accelerator = None if device is None else HWAccel(device, allow_software_fallback=False)
     # FFmpeg takes what stands before the colon of a relative name for a protocol.
-    container: Any = av.open(str(path.absolute()), "r")
+    container: Any = av.open(str(path.absolute()), "r", hwaccel=accelerator)
     for stream in container.streams.video:
         if stream.codec_context is not None:
             stream.thread_type = "NONE"
     return container
+
+
+def open_movie_sink(path: Path) -> Any:  # noqa: ANN401 -- PyAV's own
+    """An MP4 file of color video to be written, its index first."""
+    return open_sink(str(path.absolute()), {"movflags": "faststart"})
+
+
+def packed_frame(pixels: NDArray[np.uint8], layout: str) -> Any:  # noqa: ANN401 -- PyAV's own
+    """A frame with a copy of the pixels, in the arrangement that PyAV has for the layout."""
+    return av.VideoFrame.from_ndarray(pixels, format=layout)
 
 
 def rgb_of(frame: Any) -> NDArray[np.uint8]:  # noqa: ANN401 -- PyAV's own
