@@ -83,7 +83,9 @@ def _refusal(read: Reader, path: Path, device: str, expected: Any) -> str:  # no
     try:
         got = read(path, device)
     except Exception as error:  # noqa: BLE001 -- whatever a driver causes is the answer
-        return " ".join(str(error).split())[:200] or type(error).__name__
+        # What the driver said, not what to do about a damaged file.
+        said = str(error.__cause__ or error) or type(error).__name__
+        return " ".join(said.split())[:200]
     if got.shape != expected.shape:
         return f"it shows {got.shape}, the processor {expected.shape}"
     difference = float(np.abs(got.astype(np.float32) - expected).mean())

@@ -170,8 +170,8 @@ def _to_planes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     values = rgb.reshape(-1, 3).astype(np.float32) @ _TO_YUV.T
     values[:, 1:] += 128
-    codes = np.rint(values.clip(0, 255)).astype(np.uint8)
-    return codes.reshape(*rgb.shape).transpose(2, 0, 1)
+    codes: NDArray[np.uint8] = np.rint(values.clip(0, 255)).astype(np.uint8)
+    return np.moveaxis(codes.reshape(rgb.shape), 2, 0)
 
 
 def _libav() -> Any:  # noqa: ANN401 -- a module

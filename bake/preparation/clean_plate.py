@@ -1,0 +1,122 @@
+"""Masks by comparison with the empty stage, filmed by the same camera with the same settings.
+
+A pixel is background where it shows the plate's color, up to noise, or that color darkened by a
+shadow. Source: Horprasert et al. 1999, A statistical approach for real-time robust background
+subtraction, for brightness and color distortion as two measures.
+
+Limits: camera, lens, light and exposure must not have changed since the plate; matter of the
+background's color becomes holes up to the size that cleaning closes; deep shadows and reflections
+on the floor stay; edges are as soft as the noise lets them be, one or two pixels.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bake.captures.folders import PICTURE_ENDINGS
+from bake.captures.pictures import decode_picture
+from bake.captures.videos import VIDEO_ENDINGS, open_video
+from bake.errors import CaptureError
+from bake.preparation.masks import without_specks
+from bake.preparation.matting import Colors
+from bake.preparation.windows import Cutter
+from hwcodec import HwcodecError
+
+# Pictures of a plate video that its median is taken of.
+_MOST_PICTURES = 9
+# Codes: noise that is there even where the plate says nothing of it. Guessed.
+_LEAST_NOISE = 3.0
+# Noises of color distance from which on a pixel is less than all background, and all subject.
+# Guessed, as are the shadows: a background pixel keeps this share of its brightness, and may be
+# brighter by this much.
+_BACKGROUND, _SUBJECT = 3.0, 7.0
+_SHADOW, _BRIGHTER = 0.55, 1.15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CleanPlate:
+    """Masks of one camera: its plate (rows, columns, 3) in [0, 255] as cut, and its noise."""
+
+    plate: Colors
+    noise: float
+
+    def alpha(self, seen: Colors, index: int) -> Colors:
+        """How surely each pixel shows something else than the plate."""
+        if seen.shape != self.plate.shape:
+            raise CaptureError(
+                f"the clean plate is {self.plate.shape[1]}x{self.plate.shape[0]}, expected "
+                f"{seen.shape[1]}x{seen.shape[0]} as the video; take it with the same settings"
+            )
+        # Noise of neighbors cancels, and an edge stays within a pixel.
+        calm = np.asarray(cv2.GaussianBlur(seen, (3, 3), 0), np.float32)
+        plate = np.asarray(cv2.GaussianBlur(self.plate, (3, 3), 0), np.float32)
+        power = np.maximum((plate * plate).sum(2), 1.0)
+        brightness = (calm * plate).sum(2) / power
+        shadow = brightness.clip(_SHADOW, _BRIGHTER)
+        distance = np.linalg.norm(calm - shadow[..., None] * plate, axis=2) / self.noise
+        alpha = ((distance - _BACKGROUND) / (_SUBJECT - _BACKGROUND)).clip(0, 1)
+        return _closed(alpha.astype(np.float32))
+
+    def cleaned(self, colors: Colors) -> Colors:
+        """The same: an ordinary background casts little."""
+        return colors
+
+
+def plates_in(folder: Path) -> dict[str, Path]:
+    """Pictures or videos of the empty stage by camera.
+
+    Raises:
+        CaptureError: if the folder does not exist, or two are of one camera.
+    """
+    if not folder.is_dir():
+        raise CaptureError(
+            f"there is no folder {folder}, expected a picture or video of the empty stage for "
+            "each camera; check --clean-plate"
+        )
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in PICTURE_ENDINGS | VIDEO_ENDINGS:
+            if path.stem in found:
+                raise CaptureError(
+                    f"{path} and {found[path.stem].name} are both plates of camera {path.stem}, "
+                    "expected one; remove the other"
+                )
+            found[path.stem] = path
+    return found
+
+
+def open_plate(path: Path, cut: Cutter) -> CleanPlate:
+    """Read a picture, or the median of a few of a video's, and cut the camera's window out.
+
+    Raises:
+        CaptureError: if it cannot be decoded.
+    """
+    pictures = [cut(picture).astype(np.float32) for picture in _pictures(path)]
+    stack = np.stack(pictures)
+    plate = np.median(stack, axis=0).astype(np.float32)
+    # One picture has the noise itself, and nothing to tell it from texture.
+    noise = 1.4826 * float(np.median(np.abs(stack - plate))) * 3**0.5 if len(stack) > 2 else 0.0
+    return CleanPlate(plate, max(noise, _LEAST_NOISE))
+
+
+def _pictures(path: Path) -> list[NDArray[np.uint8]]:
+    if path.suffix.lower() not in VIDEO_ENDINGS:
+        picture = decode_picture(path)[..., :3]
+        return [picture if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8)]
+    with open_video(path) as movie:
+        count = movie.facts.frame_count
+        places = np.linspace(0, count - 1, min(count, _MOST_PICTURES)).round().astype(int)
+        try:
+            return [movie.read(int(place)) for place in places]
+        except HwcodecError as error:
+            raise CaptureError(str(error)) from error
+
+
+def _closed(alpha: Colors) -> Colors:
+    """Thin gaps closed, specks and pinholes removed."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+    closed = np.asarray(cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, kernel), np.float32)
+    return without_specks(closed)
