@@ -100,6 +100,7 @@ class Movie:
                 shown = frame.pts * frame.time_base
                 self._next = bisect_right(facts.times, shown)
                 if shown == facts.times[index]:
+                    self._check_upright(frame.rotation)
                     return self._checked(libav.rgb_of(frame))
                 if shown > facts.times[index]:
                     break
@@ -127,6 +128,14 @@ class Movie:
         stream = self._file.streams.video[self.facts.stream]
         self._file.seek(round(facts.times[key] / stream.time_base), stream=stream, backward=True)
         self._pictures, self._next = self._file.decode(stream), key
+
+    def _check_upright(self, degrees: int) -> None:
+        """Phones film lying pictures and ask for a turn; cameras are calibrated on either."""
+        if degrees:
+            raise UnsupportedConfig(
+                f"{self.path} is to be shown turned by {degrees} degrees, expected upright "
+                "pictures; convert it once with a program that turns them"
+            )
 
     def _checked(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture, if it has the size that the file promised."""

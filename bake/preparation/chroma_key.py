@@ -14,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bake.errors import CaptureError
-from bake.preparation.masks import without_specks
+from bake.preparation.masks import sharpened, without_specks
 from bake.preparation.matting import Colors
 
 # Usual paints and cloths as cameras show them. Guessed; a picked color is better.
 NAMED_KEYS = {"green": (40.0, 170.0, 70.0), "blue": (30.0, 70.0, 190.0)}
 # To BT.601's chroma, of colors in [0, 255].
 _TO_CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
+_TO_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Reach along the key, in shares of its own, from which on a pixel is less than all subject, and
 # from which on it is all backdrop. Guessed.
-_SUBJECT, _BACKDROP = 0.12, 0.62
+_SUBJECT, _BACKDROP = 0.25, 0.65
 # Chroma across the key counts so much against it: a wedge of 45 degrees to either side. Guessed.
 _ACROSS = 1.0
 # Less chroma is no color to key by.
@@ -52,8 +53,8 @@ class ChromaKey:
     def alpha(self, seen: Colors, index: int) -> Colors:
         """One minus the share of backdrop in each pixel."""
         reach = self._reach(seen)
-        alpha: Colors = 1 - ((reach - _SUBJECT) / (_BACKDROP - _SUBJECT)).clip(0, 1)
-        return without_specks(alpha.astype(np.float32))
+        alpha = 1 - ((reach - _SUBJECT) / (_BACKDROP - _SUBJECT)).clip(0, 1)
+        return without_specks(sharpened(alpha.astype(np.float32), seen @ _TO_LUMA))
 
     def cleaned(self, colors: Colors) -> Colors:
         """Colors whose reach along the key is taken back to none, at the same luma."""

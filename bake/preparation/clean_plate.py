@@ -28,12 +28,14 @@ from hwcodec import HwcodecError
 # Pictures of a plate video that its median is taken of.
 _MOST_PICTURES = 9
 # Codes: noise that is there even where the plate says nothing of it. Guessed.
-_LEAST_NOISE = 3.0
+_LEAST_NOISE = 2.0
 # Noises of color distance from which on a pixel is less than all background, and all subject.
 # Guessed, as are the shadows: a background pixel keeps this share of its brightness, and may be
 # brighter by this much.
-_BACKGROUND, _SUBJECT = 3.0, 7.0
-_SHADOW, _BRIGHTER = 0.55, 1.15
+_BACKGROUND, _SUBJECT = 4.0, 9.0
+_SHADOW, _BRIGHTER = 0.7, 1.1
+# Pixels to each side in which a shadow has one brightness. Guessed.
+_NEIGHBORHOOD = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,10 +55,7 @@ class CleanPlate:
         # Noise of neighbors cancels, and an edge stays within a pixel.
         calm = np.asarray(cv2.GaussianBlur(seen, (3, 3), 0), np.float32)
         plate = np.asarray(cv2.GaussianBlur(self.plate, (3, 3), 0), np.float32)
-        power = np.maximum((plate * plate).sum(2), 1.0)
-        brightness = (calm * plate).sum(2) / power
-        shadow = brightness.clip(_SHADOW, _BRIGHTER)
-        distance = np.linalg.norm(calm - shadow[..., None] * plate, axis=2) / self.noise
+        distance = _distance(calm, plate) / np.float32(self.noise)
         alpha = ((distance - _BACKGROUND) / (_SUBJECT - _BACKGROUND)).clip(0, 1)
         return _closed(alpha.astype(np.float32))
 
@@ -113,6 +112,27 @@ def _pictures(path: Path) -> list[NDArray[np.uint8]]:
             return [movie.read(int(place)) for place in places]
         except HwcodecError as error:
             raise CaptureError(str(error)) from error
+
+
+def _distance(seen: Colors, plate: Colors) -> Colors:
+    """How far each color is from the plate's, at the best of the brightnesses around it.
+
+    A shadow is smooth and keeps the texture below it, so its brightness is that of a neighborhood
+    and not the pixel's own: on one side of it, as the subject may be on the other.
+    """
+    side = (2 * _NEIGHBORHOOD + 1,) * 2
+    match = np.asarray(cv2.blur((seen * plate).sum(2), side), np.float32)
+    power = np.asarray(cv2.blur((plate * plate).sum(2), side), np.float32)
+    gain = (match / np.maximum(power, 1)).clip(_SHADOW, _BRIGHTER).astype(np.float32)
+    nearest = np.linalg.norm(seen - plate, axis=2)
+    for across, down in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
+        shift = np.array([[1, 0, across * _NEIGHBORHOOD], [0, 1, down * _NEIGHBORHOOD]], np.float32)
+        beside = cv2.warpAffine(
+            gain, shift, gain.shape[::-1], flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+        )
+        shaded = np.asarray(beside, np.float32)[..., None] * plate
+        nearest = np.minimum(nearest, np.linalg.norm(seen - shaded, axis=2))
+    return np.asarray(nearest, np.float32)
 
 
 def _closed(alpha: Colors) -> Colors:

@@ -16,6 +16,8 @@ from hwcodec import HwcodecError, Movie
 _MASK_NOISE = 10
 # Areas of fewer pixels, in shares of the picture, are specks or pinholes. Guessed.
 _SPECK_SHARE = 1e-4
+# Pixels around each that the mask is fitted to luma in, and codes of luma that are noise. Guessed.
+_GUIDE_RADIUS, _GUIDE_NOISE = 2, 6.0
 
 
 class Masker(Protocol):
@@ -73,6 +75,25 @@ def without_specks(alpha: Colors) -> Colors:
     cleaned: Colors = np.where(near, alpha, 0).astype(np.float32)
     cleaned[(filled > 0) & (kept == 0)] = 1
     return cleaned
+
+
+def sharpened(alpha: Colors, luma: Colors) -> Colors:
+    """The mask with its edges where luma has them; video stores chroma at half the resolution.
+
+    Around each pixel the mask is the line of luma that fits best. Source: He et al. 2010, Guided
+    image filtering, equations 5 to 8.
+    """
+    side = (2 * _GUIDE_RADIUS + 1,) * 2
+
+    def mean(values: Colors) -> Colors:
+        return np.asarray(cv2.blur(values, side), np.float32)
+
+    middle, share = mean(luma), mean(alpha)
+    variance = mean(luma * luma) - middle * middle
+    slope = (mean(luma * alpha) - middle * share) / (variance + np.float32(_GUIDE_NOISE**2))
+    line = mean(slope) * luma + mean(share - slope * middle)
+    sharp: Colors = line.clip(0, 1).astype(np.float32)
+    return sharp
 
 
 def _large_areas(bits: NDArray[np.uint8], least: int) -> NDArray[np.uint8]:

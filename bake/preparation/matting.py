@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 Colors = NDArray[np.float32]
 
-# Below this share of the subject in a pixel, unmixing would rather magnify noise: the color of the
-# nearest pixels that are all the subject's is taken. Guessed.
-_LEAST_SHARE = 0.4
+# Below the first share of the subject in a pixel, unmixing would rather magnify noise: the color of
+# the nearest pixels that are all the subject's is taken; from the second on it is not. Guessed.
+_LEAST_SHARE, _SURE_SHARE = 0.4, 0.7
 # Alpha from here on counts as all the subject's, and to here as all the background's.
 _ALL, _NONE = 254 / 255, 1 / 255
 
@@ -25,17 +25,19 @@ def straight_colors(seen: Colors, alpha: Colors) -> Colors:
     """
     if not (alpha > _NONE).any():
         return seen
-    inside = spread(seen, (alpha >= _ALL).astype(np.float32))
-    if not (alpha >= _ALL).any():
-        inside = seen
-    behind = spread(seen, (alpha <= _NONE).astype(np.float32))
+    inside, behind = (_continued(seen, known) for known in (alpha >= _ALL, alpha <= _NONE))
     share = np.maximum(alpha, np.float32(_LEAST_SHARE))[..., None]
     unmixed = behind + (seen - behind) / share
     # How far an edge pixel can be believed on its own.
-    trust = np.clip((alpha - _LEAST_SHARE) / (1 - _LEAST_SHARE), 0, 1)[..., None]
+    trust = np.clip((alpha - _LEAST_SHARE) / (_SURE_SHARE - _LEAST_SHARE), 0, 1)[..., None]
     mixed = inside + trust * (np.clip(unmixed, 0, 255) - inside)
     own: Colors = np.where(alpha[..., None] >= _ALL, seen, mixed).astype(np.float32)
     return own
+
+
+def _continued(seen: Colors, known: NDArray[np.bool_]) -> Colors:
+    """Colors of the known pixels, and their continuation; all as seen where nothing is known."""
+    return spread(seen, known.astype(np.float32)) if known.any() else seen
 
 
 def spread(colors: Colors, weights: Colors) -> Colors:

@@ -71,6 +71,8 @@ def open_recordings(
             if kind not in chosen:
                 chosen[kind] = choose(path, decoder)
             movie = open_movie(path, chosen[kind].device)
+            movie.read(0)
+            movie.close()
         except HwcodecError as error:
             raise CaptureError(str(error)) from error
         _check_transfer(label, movie)

@@ -20,6 +20,8 @@ Times = Mapping[str, Sequence[Fraction]]
 ALIGNMENTS = ("strict", "first", "times")
 # Shares of a frame's time. Guessed: clocks that are printed in milliseconds stay well below.
 _JITTER, _GAP, _DRIFT, _LATE = 0.3, 1.5, 0.25, 0.5
+# Rates that differ by so much are never the same, however short the videos. Guessed.
+_OTHER_RATE = 0.06
 # Trailing pictures that a recorder may keep after the others have stopped. Guessed.
 _MOST_CUT, _MOST_CUT_SHARE = 5, 0.02
 _NAMED_AT_MOST = 4
@@ -90,7 +92,7 @@ def _interval(times: Sequence[Fraction]) -> float:
     if not steps:
         return 0.0
     usual = median(steps)
-    kept = [step for step in steps if abs(step - usual) <= 0.6 * usual]
+    kept = [step for step in steps if abs(step - usual) <= 0.6 * usual] or [usual]
     return sum(kept) / len(kept)
 
 
@@ -124,7 +126,7 @@ def _by_count(times: Times, intervals: Mapping[str, float], options: TimelineOpt
 
 def _check_rate(label: str, interval: float, usual: float, count: int) -> None:
     """Until its end a video may drift by part of a frame from the others."""
-    if abs(interval / usual - 1) * count > _DRIFT * max(1.0, 0.02 * count):
+    if abs(interval / usual - 1) * count > min(_DRIFT, _OTHER_RATE * count):
         raise CaptureError(
             f"camera {label} has {1 / interval:.4g} pictures per second and the others "
             f"{1 / usual:.4g}, expected the same; film again, or give --align times (or first) to "

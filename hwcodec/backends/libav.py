@@ -19,7 +19,7 @@ from av.bitstream import BitStreamFilterContext
 from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.video.frame import PictureType
-from av.video.reformatter import Colorspace
+from av.video.reformatter import Colorspace, Interpolation
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -46,6 +46,13 @@ __all__ = [
 # FFmpeg's numbers for a matrix that is not stated, or stated not to be known.
 _UNSTATED = frozenset({0, 2, 3})
 _HIGH_DEFINITION = 720
+# Without the last, FFmpeg takes the nearest chroma, which leaves stairs at edges.
+_SMOOTH_CHROMA = (
+    Interpolation.BICUBIC
+    | Interpolation.FULL_CHR_H_INT
+    | Interpolation.FULL_CHR_H_INP
+    | Interpolation.ACCURATE_RND
+)
 
 
 def can_decode(name: str) -> bool:
@@ -140,7 +147,9 @@ def rgb_of(frame: Any) -> NDArray[np.uint8]:  # noqa: ANN401 -- PyAV's own
     stated = frame.colorspace
     if stated in _UNSTATED:
         stated = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
-    rgb: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", src_colorspace=stated)
+    rgb: NDArray[np.uint8] = frame.to_ndarray(
+        format="rgb24", src_colorspace=stated, interpolation=_SMOOTH_CHROMA
+    )
     return rgb
 
 

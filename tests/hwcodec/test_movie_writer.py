@@ -1,6 +1,7 @@
 """Color video that keeps its pictures: round trips through another reader, order, and faults."""
 
 import errno
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def ramp(index: int = 0) -> np.ndarray:
     return np.dstack([red, green, blue]).clip(0, 255).astype(np.uint8)
 
 
-def written(path: Path, form: MovieForm, pictures: list[np.ndarray]) -> Path:
+def written(path: Path, form: MovieForm, pictures: Iterable[np.ndarray]) -> Path:
     with MovieWriter(path, Fraction(25), form) as writer:
         for picture in pictures:
             writer.write(picture)
@@ -100,7 +101,7 @@ def test_the_file_says_which_colors_it_means(tmp_path) -> None:
 )
 def test_what_is_no_picture_of_the_form_is_refused(tmp_path, form, picture) -> None:
     with (
-        pytest.raises(UnsupportedConfig, match="picture 0 is .*; convert or resize it"),
+        pytest.raises(UnsupportedConfig, match=r"picture 0 is .*; convert or resize it"),
         MovieWriter(tmp_path / "a.mp4", Fraction(25), form) as writer,
     ):
         writer.write(picture)
@@ -108,12 +109,8 @@ def test_what_is_no_picture_of_the_form_is_refused(tmp_path, form, picture) -> N
 
 
 def test_pictures_of_another_size_and_no_pictures_are_refused(tmp_path) -> None:
-    with (
-        pytest.raises(UnsupportedConfig, match="picture 1 is uint8"),
-        MovieWriter(tmp_path / "a.mp4", Fraction(25), MovieForm.CLOSE) as writer,
-    ):
-        writer.write(ramp())
-        writer.write(ramp()[:8])
+    with pytest.raises(UnsupportedConfig, match="picture 1 is uint8"):
+        written(tmp_path / "a.mp4", MovieForm.CLOSE, [ramp(), ramp()[:8]])
     with (
         pytest.raises(UnsupportedConfig, match="got no pictures"),
         MovieWriter(tmp_path / "a.mp4", Fraction(25), MovieForm.CLOSE),
@@ -127,12 +124,13 @@ def test_pictures_of_another_size_and_no_pictures_are_refused(tmp_path) -> None:
 def test_an_error_in_the_block_keeps_the_older_video(tmp_path) -> None:
     path = written(tmp_path / "a.mp4", MovieForm.GRAY, [ramp()[..., 0]])
     before = path.read_bytes()
-    with (
-        pytest.raises(KeyError),
-        MovieWriter(path, Fraction(25), MovieForm.GRAY) as writer,
-    ):
-        writer.write(ramp()[..., 1])
+
+    def stopped() -> Iterator[np.ndarray]:
+        yield ramp()[..., 1]
         raise KeyError("stopped")
+
+    with pytest.raises(KeyError):
+        written(path, MovieForm.GRAY, stopped())
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
