@@ -80,6 +80,7 @@ def _options(arguments: argparse.Namespace, words: Sequence[str]) -> PrepareOpti
         test=tuple(name for name in arguments.test.split(",") if name),
         decoder=arguments.decoder,
         allow_subset=arguments.subset,
+        looks_for_offsets=arguments.check_sync,
         command=shlex.join(["prepare-capture", *words]),
     )
 
@@ -170,6 +171,11 @@ def _add_timeline(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="CAMERA=N",
         help="the camera's content comes N frames later in its video than in the others",
+    )
+    parser.add_argument(
+        "--check-sync",
+        action="store_true",
+        help="look through the first 300 frames for cameras that are late, and say which",
     )
     parser.add_argument(
         "--frame-rate", type=_rate, metavar="F", help="of the capture, as 30 or 30000/1001"

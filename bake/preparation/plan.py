@@ -10,6 +10,7 @@ from bake.captures.source import Source, Split, every_eighth
 from bake.errors import CaptureError
 from bake.preparation.calibration import Calibration, matched, read_calibration
 from bake.preparation.chroma_key import ChromaKey
+from bake.preparation.offsets import offset_hints
 from bake.preparation.recordings import Recording, find_videos, open_recordings
 from bake.preparation.shots import MaskPlan, ShotReader, plan_masks
 from bake.preparation.timeline import Timeline, TimelineOptions, build_timeline
@@ -35,6 +36,7 @@ class PrepareOptions:
         test: cameras to hold out, or empty for the calibration's or every eighth.
         decoder: ``auto``, ``software`` or a kind of device.
         allow_subset: whether cameras may be without a video.
+        looks_for_offsets: whether to look through the videos for cameras that are late.
         command: what the user typed, for the record.
     """
 
@@ -50,6 +52,7 @@ class PrepareOptions:
     test: tuple[str, ...] = ()
     decoder: str = "auto"
     allow_subset: bool = False
+    looks_for_offsets: bool = False
     command: str = ""
 
 
@@ -94,6 +97,8 @@ def make_plan(places: Sequence[Path], options: PrepareOptions, tell: Teller) -> 
     timeline = build_timeline(times, options.timeline)
     for text in timeline.notes:
         tell(text)
+    if options.looks_for_offsets:
+        _tell_offsets(recordings, timeline, options, tell)
     masks = plan_masks(recordings, options.masks, options.key, options.plates)
     held_out = _held_out(calibration, tuple(recordings), options.test)
     partial = PreparationPlan(
@@ -106,6 +111,22 @@ def make_plan(places: Sequence[Path], options: PrepareOptions, tell: Teller) -> 
         options,
     )
     return _cropped(partial, calibration, lenses, tell)
+
+
+def _tell_offsets(
+    recordings: Mapping[str, Recording], timeline: Timeline, options: PrepareOptions, tell: Teller
+) -> None:
+    """Say which cameras seem late or early; what to do about it is the user's to judge."""
+    hints = offset_hints(recordings, timeline.picks)
+    if not hints:
+        tell("no camera seems late or early by whole frames")
+    for label, late in hints.items():
+        stated = options.timeline.offsets.get(label, 0)
+        tell(
+            f"camera {label} seems {abs(late)} frame{'s' if abs(late) > 1 else ''} "
+            f"{'late' if late > 0 else 'early'}; look at it, and give --offset "
+            f"{label}={stated + late} if it is so"
+        )
 
 
 def _cropped(
