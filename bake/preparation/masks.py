@@ -62,7 +62,7 @@ def to_rgba(seen: NDArray[np.uint8], masker: Masker, index: int) -> NDArray[np.u
     alpha = masker.alpha(colors, index)
     own = masker.cleaned(straight_colors(colors, alpha))
     joined = np.dstack([own, alpha * 255])
-    return np.rint(joined.clip(0, 255)).astype(np.uint8)
+    return np.asarray(np.rint(joined.clip(0, 255)), np.uint8)
 
 
 def without_specks(alpha: Colors) -> Colors:
@@ -85,7 +85,7 @@ def sharpened(alpha: Colors, luma: Colors) -> Colors:
     """
     side = (2 * _GUIDE_RADIUS + 1,) * 2
 
-    def mean(values: Colors) -> Colors:
+    def mean(values: NDArray[np.floating]) -> Colors:
         return np.asarray(cv2.blur(values, side), np.float32)
 
     middle, share = mean(luma), mean(alpha)

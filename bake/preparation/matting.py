@@ -53,7 +53,7 @@ def spread(colors: Colors, weights: Colors) -> Colors:
     size = (-(-columns // 2), -(-rows // 2))
     small = np.asarray(cv2.resize(weights, size, interpolation=cv2.INTER_AREA), np.float32)
     sums = cv2.resize(colors * weights[..., None], size, interpolation=cv2.INTER_AREA)
-    means = np.asarray(sums, np.float32) / np.maximum(small, np.float32(1e-6))[..., None]
+    means = np.asarray(sums / np.maximum(small, 1e-6)[..., None], np.float32)
     coarse = spread(means, np.asarray(np.minimum(small * 4, 1), np.float32))
     wide = np.asarray(cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_LINEAR))
     return np.asarray(colors * weights[..., None] + wide * (1 - weights[..., None]), np.float32)

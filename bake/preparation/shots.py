@@ -113,7 +113,8 @@ class CameraShots:
         try:
             seen: NDArray[np.uint8] = self.cut(self.recording.movie.read(index))
         except HwcodecError as error:
-            raise CaptureError(f"camera {self.recording.label}: {error}") from error
+            way_out = "; or give --decoder software" if self.recording.decoder.device else ""
+            raise CaptureError(f"camera {self.recording.label}: {error}{way_out}") from error
         return seen if self.masker is None else to_rgba(seen, self.masker, index)
 
 
