@@ -29,8 +29,9 @@ _MOST_SHIFT, _LEAST_FRAMES = 5, 12
 # Correlation that the best fit must have, and by how much it must lead over the next and over no
 # shift. Guessed; all hints on the captures tried were right with them.
 _LEAST_FIT, _LEAST_LEAD = 0.6, 0.15
-# Codes of change that are noise. Guessed.
-_STILL = 0.05
+# Change that is noise: codes, and multiples of the median's; and what is added before the logarithm
+# so that a still scene is even. Guessed.
+_STILL_CODES, _STILL_SHARE, _STILL = 1.0, 4.0, 0.02
 
 
 def offset_hints(
@@ -70,11 +71,22 @@ def _energy(recording: Recording, picks: Sequence[int]) -> Energy:
             small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             now = np.asarray(small, np.float32)
             if before is not None:
-                energy.append(float(np.abs(now - before).mean()))
+                energy.append(_change(now, before))
             before = now
     except HwcodecError as error:
         raise CaptureError(f"camera {recording.label}: {error}") from error
     return np.log(np.array(energy) + _STILL)
+
+
+def _change(now: NDArray[np.float32], before: NDArray[np.float32]) -> float:
+    """Mean change of what moves; what half of the picture does is noise.
+
+    Encoders make pictures of different quality in turn, at the same frames in every camera, which
+    would fit best without any shift.
+    """
+    change = np.abs(now - before)
+    noise = _STILL_CODES + _STILL_SHARE * float(np.median(change))
+    return float((change - noise).clip(0).mean())
 
 
 def _scaled(energy: Energy) -> Energy:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bake.preparation.offsets import hints_of
-from tests.bake.preparation.conftest import Studio
+from bake.preparation.offsets import hints_of, offset_hints
+from bake.preparation.recordings import find_videos, open_recordings
+from tests.bake.preparation.conftest import SIZE, Studio, write_movie
 
 COUNT = 40
 
@@ -77,3 +78,21 @@ def test_the_command_tells_of_a_late_camera_and_of_none(studio, capsys) -> None:
     assert studio.prepare("--check-sync", "--no-crop", "--offset", "cam1=1") == 0
     told = capsys.readouterr().err
     assert "camera cam1 seems 1 frame early; look at it, and give --offset cam1=0" in told
+
+
+def test_an_encoders_rhythm_is_no_motion(studio) -> None:
+    """Noise that comes and goes at the same frames everywhere would fit best without a shift."""
+    generator = np.random.default_rng(8)
+    steps = np.cumsum(generator.integers(0, 4, 40))
+    for number in range(4):
+        late = 2 if number == 2 else 0
+        pictures = []
+        for frame in range(40):
+            noise = generator.normal(0, (1, 4, 2, 3)[frame % 4], (SIZE, SIZE, 3))
+            picture = 100 + noise
+            place = int(steps[max(0, frame - late)]) % 40
+            picture[20:44, place : place + 20] = 220
+            pictures.append(picture.clip(0, 255).astype(np.uint8))
+        write_movie(studio.videos / f"cam{number}.mp4", pictures, crf=4)
+    recordings = open_recordings(find_videos([studio.videos]), "software")
+    assert offset_hints(recordings, dict.fromkeys(recordings, range(40))) == {"cam2": 2}
