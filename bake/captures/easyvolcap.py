@@ -142,7 +142,7 @@ class _OpenCvFile:
                 f"{self.path} has {key} = {shown(value)}, expected "
                 f"{'some' if count is None else count} finite numbers; export the cameras again"
             )
-        return found
+        return found.astype(np.float64)
 
 
 class _MatrixLoader(yaml.SafeLoader):  # type: ignore[misc]

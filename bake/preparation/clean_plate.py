@@ -34,6 +34,9 @@ _LEAST_NOISE = 2.0
 # brighter by this much.
 _BACKGROUND, _SUBJECT = 4.0, 9.0
 _SHADOW, _BRIGHTER = 0.7, 1.1
+# Pixels that an edge is wide, with what blurs it; and how much more than its share counts, as a
+# subject's color varies. The second by measurement: of 1, 1.5 and 2 the best on one capture.
+_EDGE, _EDGE_GAIN = 5, 1.5
 # Pixels to each side in which a shadow has one brightness. Guessed.
 _NEIGHBORHOOD = 4
 
@@ -57,7 +60,7 @@ class CleanPlate:
         plate = np.asarray(cv2.GaussianBlur(self.plate, (3, 3), 0), np.float32)
         distance = _distance(calm, plate) / np.float32(self.noise)
         alpha = ((distance - _BACKGROUND) / (_SUBJECT - _BACKGROUND)).clip(0, 1)
-        return _closed(alpha.astype(np.float32))
+        return _fitted(_closed(alpha.astype(np.float32)), distance)
 
     def cleaned(self, colors: Colors) -> Colors:
         """The same: an ordinary background casts little."""
@@ -133,6 +136,23 @@ def _distance(seen: Colors, plate: Colors) -> Colors:
         shaded = np.asarray(beside, np.float32)[..., None] * plate
         nearest = np.minimum(nearest, np.linalg.norm(seen - shaded, axis=2))
     return np.asarray(nearest, np.float32)
+
+
+def _fitted(alpha: Colors, distance: Colors) -> Colors:
+    """The mask with its outermost pixels by their share of the subject's distance from the plate.
+
+    A pixel that is partly the subject is as far from the plate as that part of the subject beside
+    it, so what is far from the plate by its noise alone reaches too far out.
+    """
+    solid = (alpha > 0.5).astype(np.uint8)
+    core = cv2.erode(solid, np.ones((_EDGE, _EDGE), np.uint8)).astype(np.float32)
+    side = (2 * _EDGE + 1,) * 2
+    near = np.asarray(cv2.blur(core, side), np.float32)
+    usual = np.asarray(cv2.blur(distance * core, side), np.float32) / np.maximum(near, 1e-6)
+    share = (_EDGE_GAIN * distance / np.maximum(usual, 1e-6)).clip(0, 1)
+    inner = cv2.erode(solid, np.ones((3, 3), np.uint8))
+    is_edge = (inner == 0) & (near > 0)
+    return np.asarray(np.where(is_edge, np.minimum(alpha, share), alpha), np.float32)
 
 
 def _closed(alpha: Colors) -> Colors:
