@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hwcodec import ContainerError, MovieForm, MovieWriter, UnsupportedConfig, open_movie
 from hwcodec.backends import libav
+from hwcodec.movie_writer import _to_planes
 
 ROWS, COLUMNS = 96, 128
 
@@ -149,3 +152,29 @@ def test_a_missing_folder_and_a_full_disk_are_named(tmp_path, monkeypatch) -> No
     with pytest.raises(ContainerError, match="No space left on device"):
         written(tmp_path / "a.mp4", MovieForm.CLOSE, [ramp()])
     assert not list(tmp_path.iterdir())
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3))
+def test_every_color_comes_back_within_two_codes(color) -> None:
+    planes = _to_planes(np.full((2, 2, 3), color, np.uint8))
+    luma, blue, red = (float(plane[0, 0]) for plane in planes)
+    # ITU-R BT.709, full range, the other way around.
+    back_red = luma + 1.5748 * (red - 128)
+    back_blue = luma + 1.8556 * (blue - 128)
+    back_green = (luma - 0.2126 * back_red - 0.0722 * back_blue) / 0.7152
+    assert np.array([back_red, back_green, back_blue]) == pytest.approx(color, abs=2)
+
+
+def test_a_still_scene_costs_next_to_nothing(tmp_path) -> None:
+    one = written(tmp_path / "one.mp4", MovieForm.CLOSE, [ramp()])
+    many = written(tmp_path / "many.mp4", MovieForm.CLOSE, [ramp()] * 24)
+    assert many.stat().st_size < 4 * one.stat().st_size
+
+
+def test_a_writer_takes_pictures_of_any_memory_layout(tmp_path) -> None:
+    turned = np.asfortranarray(ramp())
+    flipped = ramp()[::-1, ::-1][::-1, ::-1]
+    for form in (MovieForm.CLOSE, MovieForm.EXACT):
+        back = read(written(tmp_path / f"{form.value}.mp4", form, [turned, flipped]))
+        assert np.array_equal(back[0], back[1]) or psnr(back[0], back[1]) > 45
+        assert psnr(back[0], ramp()) > 45

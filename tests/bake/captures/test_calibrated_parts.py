@@ -81,3 +81,18 @@ def test_a_rig_without_a_box_or_with_a_missing_matrix(tmp_path) -> None:
     (tmp_path / "intri.yml").unlink()
     with pytest.raises(CaptureError, match=r"intri\.yml cannot be read"):
         read_rig(tmp_path, {})
+
+
+@pytest.mark.parametrize("kind", ["opencv-matrix", "opencv-nd-matrix"])
+def test_whole_numbers_and_tagged_matrices_are_numbers_too(tmp_path, kind) -> None:
+    """Calibrations print 500 as well as 500.0."""
+    write_rig(tmp_path)
+    text = (tmp_path / "intri.yml").read_text()
+    tagged = text.replace(
+        "K_a: [500, 0, 320, 0, 500, 240, 0, 0, 1]",
+        f"K_a: !!{kind}\n  rows: 3\n  cols: 3\n  dt: d\n"
+        "  data: [500, 0, 320, 0, 500, 240, 0, 0, 1]",
+    )
+    (tmp_path / "intri.yml").write_text(tagged)
+    _, cameras, _ = read_rig(tmp_path, dict.fromkeys("ab", (320, 240)))
+    assert cameras["a"].camera.focal_x == cameras["b"].camera.focal_x == 250
