@@ -27,6 +27,8 @@ from hwcodec.errors import (
 from hwcodec.files import replace_file
 from hwcodec.headers import codec_string
 from hwcodec.marks import PictureMarks
+from hwcodec.movie_decoders import MovieDecoder, choose_movie_decoder
+from hwcodec.movie_writer import MovieForm, MovieWriter
 from hwcodec.movies import Movie, MovieFacts, open_movie
 from hwcodec.planes import PlaneLayout
 from hwcodec.quantize import PROFILES, CodeRange, Quantizer, fit_ranges
@@ -80,7 +82,10 @@ __all__ = [  # noqa: RUF022
     "HwcodecError",
     "Lossless",
     "Movie",
+    "MovieDecoder",
     "MovieFacts",
+    "MovieForm",
+    "MovieWriter",
     "Package",
     "PackageContent",
     "Packet",
@@ -97,6 +102,7 @@ __all__ = [  # noqa: RUF022
     "UnsupportedConfig",
     "choose_decoder",
     "choose_encoder",
+    "choose_movie_decoder",
     "codec_string",
     "content_size",
     "decode",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodec.errors import BackendUnavailable, BitstreamError, UnsupportedConfig
+from hwcodec.errors import BackendUnavailable, BitstreamError, HwcodecError, UnsupportedConfig
 
 # Decoding through so many pictures takes no longer than starting anew at a later key picture.
 _READ_THROUGH = 24
@@ -30,6 +30,7 @@ class MovieFacts:
         keys: pictures that decoding can begin at, in order.
         codec: FFmpeg's name for it.
         stream: which of the file's videos it is.
+        transfer: number of its transfer function, as ISO/IEC 23091-2 counts them; 2 if not stated.
     """
 
     width: int
@@ -38,6 +39,7 @@ class MovieFacts:
     keys: tuple[int, ...]
     codec: str
     stream: int = 0
+    transfer: int = 2
 
     @property
     def frame_count(self) -> int:
@@ -55,12 +57,12 @@ class MovieFacts:
 class Movie:
     """An open video file; reading in order decodes every picture once.
 
-    Its decoder runs in the thread that reads, and is opened by the first `read`. Not for several
-    threads at a time.
+    Its decoder runs in the thread that reads, or on ``device``, and is opened by the first `read`.
+    Not for several threads at a time.
     """
 
-    def __init__(self, path: Path, facts: MovieFacts) -> None:
-        self.path, self.facts = path, facts
+    def __init__(self, path: Path, facts: MovieFacts, device: str | None = None) -> None:
+        self.path, self.facts, self.device = path, facts, device
         self._file: Any = None
         self._pictures: Any = None
         # The picture that decoding will bring next.
@@ -98,9 +100,12 @@ class Movie:
                 shown = frame.pts * frame.time_base
                 self._next = bisect_right(facts.times, shown)
                 if shown == facts.times[index]:
+                    self._check_upright(frame.rotation)
                     return self._checked(libav.rgb_of(frame))
                 if shown > facts.times[index]:
                     break
+        except HwcodecError:
+            raise
         except (libav.FFmpegError, ValueError, MemoryError) as error:
             self.close()
             raise self._damaged(index, str(error)) from error
@@ -121,10 +126,18 @@ class Movie:
         if self._file is not None and is_ahead:
             return
         if self._file is None:
-            self._file = libav.open_movie(self.path)
+            self._file = libav.open_movie(self.path, self.device)
         stream = self._file.streams.video[self.facts.stream]
         self._file.seek(round(facts.times[key] / stream.time_base), stream=stream, backward=True)
         self._pictures, self._next = self._file.decode(stream), key
+
+    def _check_upright(self, degrees: int) -> None:
+        """Phones film lying pictures and ask for a turn; cameras are calibrated on either."""
+        if degrees:
+            raise UnsupportedConfig(
+                f"{self.path} is to be shown turned by {degrees} degrees, expected upright "
+                "pictures; convert it once with a program that turns them"
+            )
 
     def _checked(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture, if it has the size that the file promised."""
@@ -142,8 +155,10 @@ class Movie:
         )
 
 
-def open_movie(path: str | Path) -> Movie:
+def open_movie(path: str | Path, device: str | None = None) -> Movie:
     """Index a video file, whose packets are looked at and not decoded.
+
+    ``device`` is where its pictures will be decoded, as `choose_movie_decoder` found it.
 
     Raises:
         BitstreamError: if it holds no video, or packets without times.
@@ -166,6 +181,7 @@ def open_movie(path: str | Path) -> Movie:
             )
             size = stream.codec_context.width, stream.codec_context.height
             unit, codec = Fraction(stream.time_base), stream.codec_context.name
+            transfer = int(stream.codec_context.color_trc)
             place_in_file = list(file.streams.video).index(stream)
     # The wrappers take names in a file for UTF-8, and read what any header promises.
     except (libav.FFmpegError, OSError, ValueError, MemoryError) as error:
@@ -179,7 +195,7 @@ def open_movie(path: str | Path) -> Movie:
             f"{place} has {len(times)} pictures at {len(set(times))} times, {len(keys)} of them "
             "key pictures, expected pictures of different times; convert it to MP4 again"
         )
-    return Movie(place, MovieFacts(*size, times, keys, codec, place_in_file))
+    return Movie(place, MovieFacts(*size, times, keys, codec, place_in_file, transfer), device)
 
 
 def _libav() -> Any:  # noqa: ANN401 -- a module

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bake.captures.files import read_bounded
 from bake.captures.folders import by_frame, mask_pictures, numbered_pictures
-from bake.captures.lens import Distortion, straight_source
+from bake.captures.lens import Distortion, LensCamera, straight_source
 from bake.captures.pictures import FileReader, picture_size, stays_inside
 from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth
 from bake.errors import CaptureError
@@ -66,6 +66,24 @@ def open_source(path: str) -> Source:
         split=every_eighth(len(names)),
         reader=reader,
     )
+
+
+def read_rig(
+    folder: Path, sizes: Mapping[str, tuple[int, int]]
+) -> tuple[tuple[str, ...], dict[str, LensCamera], Aabb | None]:
+    """All cameras' names, those whose pictures' ``sizes`` are known with their lenses, and the box.
+
+    Raises:
+        CaptureError: naming the file or key that is missing or cannot be used.
+    """
+    lenses, poses = (_OpenCvFile(folder / name) for name in ("intri.yml", "extri.yml"))
+    names = lenses.names()
+    cameras = {
+        name: LensCamera(_camera(lenses, poses, name, sizes[name]), _distortion(lenses, name))
+        for name in names
+        if name in sizes
+    }
+    return names, cameras, _box(poses, names)
 
 
 class _OpenCvFile:

@@ -62,7 +62,8 @@ def open_source(path: str) -> Source:
         raise CaptureError(f"{folder} has {len(labels)} videos, expected at least 2")
     videos = [CameraVideo(open_video(file)) for file in files.values()]
     cameras = tuple(
-        _camera(row, video, label) for row, video, label in zip(rows, videos, labels, strict=True)
+        camera_of_row(row, (video.picture.facts.width, video.picture.facts.height), label)
+        for row, video, label in zip(rows, videos, labels, strict=True)
     )
     frames = shared_frames(videos)
     views = tuple(range(len(labels)))
@@ -76,7 +77,7 @@ def open_source(path: str) -> Source:
         aabb=None,
         split=Split(train=views[1:], test=views[:1]),
         reader=VideoReader(videos, cameras),
-        points=_in_view(cameras, rows[:, 15:]),
+        points=points_in_view(cameras, rows[:, 15:]),
     )
 
 
@@ -104,9 +105,13 @@ def read_poses_bounds(path: Path) -> NDArray[np.float64]:
     return rows.astype(np.float64)
 
 
-def _camera(row: NDArray[np.float64], video: CameraVideo, label: str) -> Camera:
-    """The camera at the size of its video."""
-    matrix, facts = row[:15].reshape(3, 5), video.picture.facts
+def camera_of_row(row: NDArray[np.float64], size: tuple[int, int], label: str) -> Camera:
+    """The camera of one of LLFF's rows at the ``size`` (width, height) of its video.
+
+    Raises:
+        CaptureError: naming the camera, if it cannot exist.
+    """
+    matrix = row[:15].reshape(3, 5)
     (height, width, focal), position = matrix[:, 4], matrix[:, 3]
     to_world = np.stack([matrix[:, 1], matrix[:, 0], -matrix[:, 2]], axis=1)
     pose = np.eye(4)
@@ -115,12 +120,11 @@ def _camera(row: NDArray[np.float64], video: CameraVideo, label: str) -> Camera:
         if not (width > 0 and height > 0):
             raise CameraError(f"pictures of {width:g}x{height:g} do not exist")
         return Camera(
-            facts.width,
-            facts.height,
-            focal * facts.width / width,
-            focal * facts.height / height,
-            facts.width / 2,
-            facts.height / 2,
+            *size,
+            focal * size[0] / width,
+            focal * size[1] / height,
+            size[0] / 2,
+            size[1] / 2,
             pose,
         )
     except CameraError as error:
@@ -129,8 +133,10 @@ def _camera(row: NDArray[np.float64], video: CameraVideo, label: str) -> Camera:
         ) from error
 
 
-def _in_view(cameras: Sequence[Camera], bounds: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Points (points, 3) on a lattice in every camera's view, from near to far."""
+def points_in_view(
+    cameras: Sequence[Camera], bounds: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """Points (points, 3) on a lattice in every camera's view, from near to far; None without."""
     across = np.linspace(0, 1, 5)
     found = []
     for camera, (near, far) in zip(cameras, bounds, strict=True):

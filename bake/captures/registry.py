@@ -22,6 +22,7 @@ class Loader(NamedTuple):
 
 # In this order: what a folder was converted to comes before what it was converted from.
 _LOADERS: dict[str, Loader] = {
+    "compact": Loader("bake.captures.compact:open_source", ("capture.json",)),
     "nerfstudio": Loader("bake.captures.nerfstudio:open_source", ("transforms.json",)),
     "blender": Loader("bake.captures.blender:open_source", ("transforms_train.json",)),
     "colmap": Loader(

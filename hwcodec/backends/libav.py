@@ -16,10 +16,10 @@ os.environ.setdefault("SVT_LOG", "1")
 import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
-from av.codec.hwaccel import HWAccel
+from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.video.frame import PictureType
-from av.video.reformatter import Colorspace
+from av.video.reformatter import Colorspace, Interpolation
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -30,11 +30,14 @@ __all__ = [
     "PictureType",
     "can_decode",
     "elementary_filtered",
+    "hardware_devices",
     "new_decoder",
     "new_encoder",
     "open_movie",
+    "open_movie_sink",
     "open_sink",
     "open_source",
+    "packed_frame",
     "packet_of",
     "rgb_of",
     "video_frame",
@@ -43,6 +46,13 @@ __all__ = [
 # FFmpeg's numbers for a matrix that is not stated, or stated not to be known.
 _UNSTATED = frozenset({0, 2, 3})
 _HIGH_DEFINITION = 720
+# Without the last, FFmpeg takes the nearest chroma, which leaves stairs at edges.
+_SMOOTH_CHROMA = (
+    Interpolation.BICUBIC
+    | Interpolation.FULL_CHR_H_INT
+    | Interpolation.FULL_CHR_H_INP
+    | Interpolation.ACCURATE_RND
+)
 
 
 def can_decode(name: str) -> bool:
@@ -96,19 +106,38 @@ def open_source(source: io.BytesIO, layout: str) -> Any:  # noqa: ANN401 -- PyAV
     return av.open(source, "r", format=layout)
 
 
-def open_movie(path: Path) -> Any:  # noqa: ANN401 -- PyAV's own
+def hardware_devices() -> frozenset[str]:
+    """FFmpeg's names of the kinds of devices that this build can decode on, present or not."""
+    return frozenset(hwdevices_available())
+
+
+def open_movie(path: Path, device: str | None = None) -> Any:  # noqa: ANN401 -- PyAV's own
     """A file of any form to be read; its video is decoded in the thread that asks for pictures.
 
+    With a ``device``, FFmpeg's name of its kind, hardware decodes and nothing else does.
+
     Raises:
-        FFmpegError: if it is no such file.
+        FFmpegError, ValueError: if it is no such file, or the device cannot be opened.
     """
+    accelerator = None if device is None else HWAccel(device, allow_software_fallback=False)
     # FFmpeg takes what stands before the colon of a relative name for a protocol.
     # A playlist may call itself a video; nothing that it names is fetched.
-    container: Any = av.open(str(path.absolute()), "r", options={"protocol_whitelist": "file"})
+    only_files = {"protocol_whitelist": "file"}
+    container: Any = av.open(str(path.absolute()), "r", options=only_files, hwaccel=accelerator)
     for stream in container.streams.video:
         if stream.codec_context is not None:
             stream.thread_type = "NONE"
     return container
+
+
+def open_movie_sink(path: Path) -> Any:  # noqa: ANN401 -- PyAV's own
+    """An MP4 file of color video to be written, its index first."""
+    return open_sink(str(path.absolute()), {"movflags": "faststart"})
+
+
+def packed_frame(pixels: NDArray[np.uint8], layout: str) -> Any:  # noqa: ANN401 -- PyAV's own
+    """A frame with a copy of the pixels, in the arrangement that PyAV has for the layout."""
+    return av.VideoFrame.from_ndarray(pixels, format=layout)
 
 
 def rgb_of(frame: Any) -> NDArray[np.uint8]:  # noqa: ANN401 -- PyAV's own
@@ -120,7 +149,9 @@ def rgb_of(frame: Any) -> NDArray[np.uint8]:  # noqa: ANN401 -- PyAV's own
     stated = frame.colorspace
     if stated in _UNSTATED:
         stated = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
-    rgb: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", src_colorspace=stated)
+    rgb: NDArray[np.uint8] = frame.to_ndarray(
+        format="rgb24", src_colorspace=stated, interpolation=_SMOOTH_CHROMA
+    )
     return rgb
 
 

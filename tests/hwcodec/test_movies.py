@@ -140,3 +140,29 @@ def test_damage_is_named_or_decoded_but_never_crashes(movie, tmp_path) -> None:
         with suppress(BitstreamError, UnsupportedConfig), open_movie(path) as opened:
             for index in (0, 20, 39):
                 opened.read(index)
+
+
+def test_a_video_that_asks_to_be_turned_is_refused(tmp_path) -> None:
+    path = tmp_path / "phone.mp4"
+    with libav.av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = COLUMNS, ROWS, "yuv420p"
+        stream.set_display_rotation(90)
+        file.mux(stream.encode(libav.av.VideoFrame.from_ndarray(picture(0), format="rgb24")))
+        file.mux(stream.encode())
+    with (
+        pytest.raises(UnsupportedConfig, match=r"turned by -?90 degrees, expected upright"),
+        open_movie(path) as opened,
+    ):
+        opened.read(0)
+
+
+def test_chroma_is_smooth_between_its_samples(made) -> None:
+    """The nearest chroma would repeat itself in every second column."""
+    with open_movie(made("smooth.mp4")) as opened:
+        rgb = opened.read(3).astype(int)
+    redness = rgb[2:12, :, 0] - rgb[2:12, :, 1]
+    steps = np.abs(np.diff(redness, axis=1))[:, 8:28]
+    pairs = np.abs(redness[:, 8:28:2] - redness[:, 9:29:2])
+    assert steps.max() > 20
+    assert pairs.max() > 5

@@ -43,11 +43,11 @@ def test_masks_are_decoded_a_run_at_a_time_and_leave_no_decoder_open(tmp_path, m
         monkeypatch.setattr("bake.captures.videos._MOST_AHEAD", most_ahead)
         both.packed.clear()
         for frame in (0, 1, 2, 3, 4):
-            assert reader.read(frame, 0)[5, 5, 3] == pytest.approx(levels[frame], abs=2)
+            assert int(reader.read(frame, 0)[5, 5, 3]) == pytest.approx(levels[frame], abs=2)
         assert both.packed.keys() == kept
         assert masks._file is None
         assert sum(map(len, both.packed.values())) < len(kept) * SIZE * SIZE / 10
-    assert reader.read(1, 0)[0, 0, 3] == pytest.approx(60, abs=2)
+    assert int(reader.read(1, 0)[0, 0, 3]) == pytest.approx(60, abs=2)
     assert both.packed.keys() == {1, 2}
 
 

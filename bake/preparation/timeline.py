@@ -1,0 +1,246 @@
+"""One timeline for all cameras: which picture of each video belongs to which frame.
+
+Pictures belong together by their count (``strict``, after checks that nothing was dropped), or by
+the time they are shown: counted from each video's own first picture (``first``), or on a clock that
+all videos share (``times``).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+from statistics import median
+
+from bake.captures.source import to_frame_rate
+from bake.errors import CaptureError
+
+Times = Mapping[str, Sequence[Fraction]]
+"""When each picture is shown, in seconds, by camera."""
+
+ALIGNMENTS = ("strict", "first", "times")
+# Shares of a frame's time. Guessed: clocks that are printed in milliseconds stay well below.
+_JITTER, _GAP, _DRIFT, _LATE = 0.3, 1.5, 0.25, 0.5
+# Rates that differ by so much are never the same, however short the videos. Guessed.
+_OTHER_RATE = 0.06
+# Trailing pictures that a recorder may keep after the others have stopped. Guessed.
+_MOST_CUT, _MOST_CUT_SHARE = 5, 0.02
+_NAMED_AT_MOST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineOptions:
+    """How pictures are matched.
+
+    Attributes:
+        align: ``strict``, ``first`` or ``times``.
+        offsets: by camera, how many frames its content comes later in its video than in others.
+        frame_rate: of the result, or None for that of the videos.
+        first, last: frames to keep, ``last`` excluded; None for all.
+    """
+
+    align: str = "strict"
+    offsets: Mapping[str, int] = field(default_factory=dict)
+    frame_rate: Fraction | None = None
+    first: int = 0
+    last: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Pictures by camera and frame.
+
+    Attributes:
+        frame_rate: frames per second.
+        picks: by camera, which picture of its video each frame shows.
+        greatest_error_s: largest distance in time of a picture from its frame, in seconds.
+        notes: what was cut or repeated, one sentence each.
+    """
+
+    frame_rate: Fraction
+    picks: Mapping[str, tuple[int, ...]]
+    greatest_error_s: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames there are."""
+        return len(next(iter(self.picks.values())))
+
+
+def build_timeline(times: Times, options: TimelineOptions) -> Timeline:
+    """Match the pictures of all videos.
+
+    Raises:
+        CaptureError: naming the camera that does not go with the others, and the remedy.
+    """
+    unknown = sorted({*options.offsets} - {*times})
+    if unknown:
+        raise CaptureError(
+            f"--offset names camera {unknown[0]}, expected one of {', '.join(times)}"
+        )
+    intervals = {label: _interval(each) for label, each in times.items()}
+    if options.align == "strict":
+        whole = _by_count(times, intervals, options)
+    else:
+        whole = _by_time(times, intervals, options)
+    return _selected(whole, options)
+
+
+def _interval(times: Sequence[Fraction]) -> float:
+    """Seconds from picture to picture, gaps left out; 0 of a single picture."""
+    steps = [float(b - a) for a, b in pairwise(times)]
+    if not steps:
+        return 0.0
+    usual = median(steps)
+    kept = [step for step in steps if abs(step - usual) <= 0.6 * usual] or [usual]
+    return sum(kept) / len(kept)
+
+
+def _by_count(times: Times, intervals: Mapping[str, float], options: TimelineOptions) -> Timeline:
+    usual = median(intervals.values())
+    offsets = {label: options.offsets.get(label, 0) for label in times}
+    start = max(0, *(-offset for offset in offsets.values()))
+    for label, each in times.items():
+        # What comes after the last frame that is wanted may be as it likes.
+        last = None if options.last is None else options.last + start + offsets[label]
+        if len(each[:last]) > 1:
+            _check_rate(label, intervals[label], usual, len(each[:last]))
+            _check_steady(label, each[:last], intervals[label])
+    _check_starts(times, usual)
+    counts = {label: len(each) - offsets[label] - start for label, each in times.items()}
+    shortest = min(counts, key=lambda label: counts[label])
+    count = counts[shortest]
+    if count < 1:
+        raise CaptureError(
+            f"camera {shortest} has {len(times[shortest])} pictures and offset "
+            f"{offsets[shortest]}, which leaves no frame that all cameras have; correct --offset"
+        )
+    notes = _cut(counts, options)
+    rate = options.frame_rate or to_frame_rate(1 / usual if usual else 30.0)
+    picks = {
+        label: tuple(range(start + offset, start + offset + count))
+        for label, offset in offsets.items()
+    }
+    return Timeline(rate, picks, 0.0, notes)
+
+
+def _check_rate(label: str, interval: float, usual: float, count: int) -> None:
+    """Until its end a video may drift by part of a frame from the others."""
+    if abs(interval / usual - 1) * count > min(_DRIFT, _OTHER_RATE * count):
+        raise CaptureError(
+            f"camera {label} has {1 / interval:.4g} pictures per second and the others "
+            f"{1 / usual:.4g}, expected the same; film again, or give --align times (or first) to "
+            "take the pictures nearest in time"
+        )
+
+
+def _check_steady(label: str, times: Sequence[Fraction], interval: float) -> None:
+    steps = [float(b - a) / interval for a, b in pairwise(times)]
+    gaps = [index for index, step in enumerate(steps) if step > _GAP]
+    if gaps:
+        lost = sum(round(steps[index]) - 1 for index in gaps)
+        places = ", ".join(str(index) for index in gaps[:_NAMED_AT_MOST])
+        more = ", ..." if len(gaps) > _NAMED_AT_MOST else ""
+        raise CaptureError(
+            f"camera {label} dropped about {lost} pictures (gaps after picture {places}{more}), "
+            "expected none; choose frames without them by --frames, leave the camera out, or give "
+            "--align times (or first) to repeat the pictures nearest in time"
+        )
+    widest = max(steps, key=lambda step: abs(step - 1))
+    if abs(widest - 1) > _JITTER:
+        raise CaptureError(
+            f"camera {label} has a variable frame rate (steps of {min(steps) * interval * 1e3:.1f} "
+            f"to {max(steps) * interval * 1e3:.1f} ms), expected a constant one; record with a "
+            "constant rate, or give --align times (or first) to take the pictures nearest in time"
+        )
+
+
+def _check_starts(times: Times, usual: float) -> None:
+    starts = {label: float(each[0]) for label, each in times.items()}
+    middle = median(starts.values())
+    late = [label for label in starts if abs(starts[label] - middle) > _LATE * usual]
+    if late and usual:
+        listed = ", ".join(f"{label} {starts[label]:.3f} s" for label in late[:_NAMED_AT_MOST])
+        raise CaptureError(
+            f"the first pictures of {len(late)} cameras are shown at another time than the others' "
+            f"({listed}; the others at {middle:.3f} s), expected the same; give --align times if "
+            "all videos share one clock, or --align first if their first pictures belong together"
+        )
+
+
+def _cut(counts: Mapping[str, int], options: TimelineOptions) -> tuple[str, ...]:
+    """Notes on trailing pictures; too many of them are an error unless frames were chosen."""
+    count = min(counts.values())
+    longest = max(counts.values())
+    most = max(_MOST_CUT, int(_MOST_CUT_SHARE * longest))
+    short = [label for label, each in counts.items() if longest - each > most]
+    if short and (options.last is None or options.last > count):
+        raise CaptureError(
+            f"camera {', '.join(short[:_NAMED_AT_MOST])} has {counts[short[0]]} pictures and others"
+            f" have {longest}, expected at most {most} fewer; copy the video again, leave the "
+            f"camera out, or choose frames that all have by --frames 0:{count}"
+        )
+    if longest == count:
+        return ()
+    cut = [label for label, each in counts.items() if each > count]
+    return (
+        f"up to {longest - count} trailing pictures of {len(cut)} cameras "
+        f"({', '.join(cut[:_NAMED_AT_MOST])}{', ...' if len(cut) > _NAMED_AT_MOST else ''}) are "
+        "cut, as others end earlier",
+    )
+
+
+def _by_time(times: Times, intervals: Mapping[str, float], options: TimelineOptions) -> Timeline:
+    usual = median(intervals.values())
+    if not usual:
+        raise CaptureError("the videos have one picture each, expected --align strict for those")
+    rate = options.frame_rate or to_frame_rate(1 / usual)
+    clocks = {}
+    for label, each in times.items():
+        zero = each[0] if options.align == "first" else Fraction(0)
+        zero += options.offsets.get(label, 0) / rate
+        clocks[label] = [time - zero for time in each]
+    start = max(clock[0] for clock in clocks.values())
+    end = min(clock[-1] for clock in clocks.values())
+    # A quarter of a frame is rounding.
+    count = int((end - start) * rate + Fraction(1, 4)) + 1 if end >= start else 0
+    if count < 1:
+        late = max(clocks, key=lambda label: clocks[label][0])
+        raise CaptureError(
+            f"camera {late} begins at {float(start):.3f} s, when another has ended, expected a "
+            "time that all have; give --align first, or leave the camera out"
+        )
+    wanted = [start + frame / rate for frame in range(count)]
+    picks = {label: tuple(_nearest(clock, wanted)) for label, clock in clocks.items()}
+    errors = {
+        label: max(abs(clocks[label][pick] - t) for pick, t in zip(each, wanted, strict=True))
+        for label, each in picks.items()
+    }
+    worst = max(errors, key=lambda label: errors[label])
+    repeated = sum(len(each) - len({*each}) for each in picks.values())
+    notes = (
+        f"pictures are matched by time, off by up to {float(errors[worst]) * 1e3:.1f} ms (camera "
+        f"{worst}); {repeated} of {count * len(picks)} are repetitions",
+    )
+    return Timeline(rate, picks, float(errors[worst]), notes)
+
+
+def _nearest(clock: Sequence[Fraction], wanted: Sequence[Fraction]) -> list[int]:
+    """The picture nearest to each time; both are in order."""
+    found, place = [], 0
+    for time in wanted:
+        while place + 1 < len(clock) and abs(clock[place + 1] - time) < abs(clock[place] - time):
+            place += 1
+        found.append(place)
+    return found
+
+
+def _selected(whole: Timeline, options: TimelineOptions) -> Timeline:
+    last = whole.frame_count if options.last is None else options.last
+    if not 0 <= options.first < last <= whole.frame_count:
+        raise CaptureError(
+            f"--frames is {options.first}:{last}, expected a part of 0:{whole.frame_count}, the "
+            "frames that all cameras have"
+        )
+    picks = {label: each[options.first : last] for label, each in whole.picks.items()}
+    return Timeline(whole.frame_rate, picks, whole.greatest_error_s, whole.notes)
