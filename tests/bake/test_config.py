@@ -28,8 +28,19 @@ def test_every_preset_composes(preset) -> None:
     assert isinstance(command.config, BakeConfig)
 
 
-def test_the_presets_are_fast_and_paper() -> None:
-    assert preset_names() == ("fast", "paper")
+def test_the_presets_are_fast_paper_and_unmasked() -> None:
+    assert preset_names() == ("fast", "paper", "unmasked")
+
+
+@pytest.mark.parametrize("rate", ["low", "medium", "high"])
+def test_without_masks_voxels_are_larger_whatever_the_rate_and_the_rest_is_fast(rate) -> None:
+    fast = load_config(["preset=fast", f"rate={rate}"])
+    unmasked = load_config(["preset=unmasked", f"rate={rate}"])
+    assert unmasked.voxel_pixels > 2 * fast.voxel_pixels
+    assert unmasked.losses.spatial > 0 == fast.losses.spatial
+    assert unmasked.losses.inter_bits == fast.losses.inter_bits
+    assert (unmasked.shading, unmasked.loop) == (fast.shading, fast.loop)
+    assert unmasked.optimize.iterations == fast.optimize.iterations
 
 
 def test_the_paper_preset_has_the_published_sizes() -> None:
