@@ -19,7 +19,11 @@ Array = NDArray[np.float64]
 # Surface points per view and instant: as many as a median needs.
 _POINTS = 400
 _LEAST_POINTS = 60
-_LEAST_VIEWS = 3
+_LEAST_VIEWS = 4
+# Views of the same point differ by less than this in log light, half of them. A choice.
+_ALIKE = 0.15
+# Misfits of single points count up to this much.
+_MOST_MISFIT = 1.0
 # A point may lie so many voxels behind the nearest one and still be seen.
 _BEHIND = 2.0
 # Linear light outside is noise or clipped.
@@ -29,16 +33,20 @@ _BORDER = 2
 
 
 class Gain(NamedTuple):
-    """A camera's linear red, green and blue against the others', and on how many points."""
+    """A camera's linear red, green and blue against the others', and on how many points.
+
+    ``spread`` is the median difference, in log light, of single points from that gain.
+    """
 
     rgb: tuple[float, float, float]
     point_count: int
+    spread: float = 0.0
 
 
-def gain_of(log: Array, point_count: int) -> Gain:
+def gain_of(log: Array, point_count: int, spread: float = 0.0) -> Gain:
     """The gain of a log (3,)."""
     red, green, blue = (float(value) for value in np.exp(log))
-    return Gain((red, green, blue), point_count)
+    return Gain((red, green, blue), point_count, spread)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +57,19 @@ class Seen:
     logs: Array
 
     def residuals(self) -> Array:
-        """Difference to the median of the views, (views, points, 3)."""
+        """Difference of every view to the median of the others, (views, points, 3)."""
         often = np.isfinite(self.logs[..., 0]).sum(0) >= _LEAST_VIEWS
+        if not often.any():
+            return self.logs[:, :0]
         logs = self.logs[:, often]
-        return logs - np.nanmedian(logs, axis=0) if often.any() else logs
+        # Where views differ much they do not see the same point: the surface lies deeper there.
+        off = np.abs(logs - np.nanmedian(logs, axis=0))
+        logs = logs[:, np.nanmedian(off, axis=0).max(1) <= _ALIKE]
+        if not logs.shape[1]:
+            return logs
+        others = [np.nanmedian(np.delete(logs, row, 0), axis=0) for row in range(len(logs))]
+        left: Array = logs - np.stack(others)
+        return left
 
 
 def find_gains(scenes: Sequence[Scene], views: frozenset[int]) -> Mapping[int, Gain]:
@@ -69,7 +86,9 @@ def find_gains(scenes: Sequence[Scene], views: frozenset[int]) -> Mapping[int, G
     for view, parts in found.items():
         residual = np.concatenate(parts)
         if len(residual) >= _LEAST_POINTS:
-            gains[view] = gain_of(np.median(residual, axis=0), len(residual))
+            middle = np.median(residual, axis=0)
+            spread = float(np.median(np.abs(residual - middle)))
+            gains[view] = gain_of(middle, len(residual), spread)
     return gains
 
 
@@ -88,8 +107,8 @@ def color_misfit(
                 [*look(scene, points, views - {view}).logs, _sampled(scene, view, points, shift)]
             )
             residual = Seen((), logs).residuals()[-1]
-            found.append(np.abs(residual[np.isfinite(residual)]))
-    return float(np.median(np.concatenate(found))) if found and sum(map(len, found)) else np.inf
+            found.append(np.abs(residual[np.isfinite(residual)]).clip(0, _MOST_MISFIT))
+    return float(np.mean(np.concatenate(found))) if found and sum(map(len, found)) else np.inf
 
 
 def surface_points(scene: Scene, views: frozenset[int]) -> Array:

@@ -40,7 +40,7 @@ CONVENTIONS = (
         "pose inverted",
         "the pose is camera-to-world where world-to-camera is expected, or the other way round",
         "invert the matrix",
-        lambda pose: np.linalg.inv(pose),
+        lambda pose: np.asarray(np.linalg.inv(pose), np.float64),
     ),
     Convention(
         "pose inverted, axes flipped",

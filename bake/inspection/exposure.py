@@ -18,6 +18,10 @@ CHECK = "color"
 # Log of what a camera may be brighter, and in spreads of all cameras. Choices: the two known rigs
 # leave 0 and 0.053, and one and a fifth of the light, planted, leave 0.12 or more.
 _TOLERANCE, _SPREADS = 0.09, 4.0
+# Spreads of a camera's own points that its gain has to exceed.
+_SURE = 1.5
+# Log of what a channel may differ from the others by: colored light does that too. A choice.
+_TINT = 0.4
 # Cameras that it takes to know how light varies, in squares and linearly.
 _FOR_SQUARES, _FOR_LINES = 18, 8
 _ROUNDS = 20
@@ -43,34 +47,39 @@ def color_findings(
     positions = np.array([cameras[view].position for view in views])
     terms = _terms(positions) if is_subject else np.ones((len(views), 1))
     own = np.stack([_left_over(terms, logs[:, channel]) for channel in range(3)], axis=1)
-    allowed = np.maximum(_TOLERANCE, _SPREADS * 1.48 * np.median(np.abs(own), axis=0))
+    allowed = max(_TOLERANCE, _SPREADS * 1.48 * float(np.median(np.abs(own))))
     return [
         _finding((view, labels[view]), gains[view], each, allowed)
         for view, each in zip(views, own, strict=True)
     ]
 
 
-def _finding(camera: tuple[int, str], gain: Gain, own: Array, allowed: Array) -> Finding:
-    """Judge one camera by its own part of the gain."""
+def _finding(camera: tuple[int, str], gain: Gain, own: Array, allowed: float) -> Finding:
+    """Judge one camera by its own part of the gain, (3,)."""
     view, label = camera
     shown = "/".join(f"{value:.2f}" for value in gain.rgb)
-    measured = f"linear red/green/blue {shown} of the others', its own part {_percent(own.mean())}"
-    if (np.abs(own) <= allowed).all():
-        return Finding(CHECK, view, Verdict.OK, measured, value=float(np.exp(own.mean())))
-    factors = np.exp(-own)
-    if np.ptp(own) < _TOLERANCE:
-        how = "brighter" if own.mean() > 0 else "darker"
-        wrong = f"its pictures are {abs(np.expm1(own.mean())):.0%} {how} than the others'"
-        help_by = f"multiply its linear colors by {np.exp(-own.mean()):.2f}"
-        cause = "exposure"
-    else:
-        wrong = "its pictures have another tint than the others'"
-        shown = ", ".join(f"{factor:.2f}" for factor in factors)
-        help_by = f"multiply its linear red, green and blue by {shown}"
-        cause = "tint"
-    remedy = f"camera {label}: {wrong}; {help_by}, or match its exposure and white balance"
-    value = float(np.exp(own[np.argmax(np.abs(own))]))
-    return Finding(CHECK, view, Verdict.FAULT, measured, remedy, cause, value)
+    common = float(np.median(own))
+    measured = f"linear red/green/blue {shown} of the others', its own part {_percent(common)}"
+    # Exposure is the same factor everywhere; light and errors of shape are not.
+    if abs(common) > max(allowed, _SURE * gain.spread):
+        how = "brighter" if common > 0 else "darker"
+        helps = (
+            f"camera {label}: its pictures are {abs(np.expm1(common)):.0%} {how} than the others'; "
+            f"multiply its linear colors by {np.exp(-common):.2f}, or match its exposure"
+        )
+        value = float(np.exp(common))
+        return Finding(CHECK, view, Verdict.FAULT, measured, helps, "exposure", value)
+    tint = own - common
+    largest = float(tint[np.argmax(np.abs(tint))])
+    if abs(largest) > max(_TINT, 2 * allowed, 2 * _SURE * gain.spread):
+        factors = ", ".join(f"{factor:.2f}" for factor in np.exp(-tint))
+        helps = (
+            f"camera {label}: its pictures have another tint than the others'; multiply its linear "
+            f"red, green and blue by {factors}, or match its white balance"
+        )
+        value = float(np.exp(largest))
+        return Finding(CHECK, view, Verdict.WARNING, measured, helps, "tint", value)
+    return Finding(CHECK, view, Verdict.OK, measured, value=float(np.exp(common)))
 
 
 def _percent(log: float) -> str:

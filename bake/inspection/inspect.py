@@ -31,6 +31,7 @@ from bake.inspection.placement import (
     grown,
     mask_finding,
     pose_finding,
+    share_beside,
 )
 from bake.inspection.small_pictures import WORKING_SIDE, Instant, read_instant, spread
 from bake.inspection.timing import find_lags, read_window
@@ -116,7 +117,7 @@ def inspect(
     progress.advance("frames compared")
     alone = _alone(source, capture, instants, (stated, together.convention))
     agreed = _agreed_box(together.agreement)
-    box_findings += _cut_off(stated, together.agreement)
+    box_findings += _cut_off(stated, together.agreement, instants)
     findings = [*box_findings, *together.findings, *timing, *alone]
     findings.sort(key=lambda each: -1 if each.view is None else each.view)
     progress.advance(f"{sum(each.verdict is Verdict.FAULT for each in findings)} faults")
@@ -243,15 +244,20 @@ def _agreed_points(
     return np.concatenate(parts)
 
 
-def _cut_off(box: Aabb | None, agreement: Agreement | None) -> list[Finding]:
-    """Whether the subject reaches out of the box."""
-    points = _agreed_points(agreement)
-    if box is None or agreement is None or not len(points):
+def _cut_off(
+    box: Aabb | None, agreement: Agreement | None, instants: Sequence[Instant]
+) -> list[Finding]:
+    """Whether the subject reaches out of the box, told by the masks of the trusted cameras."""
+    if box is None or agreement is None or agreement.convention is not None:
         return []
-    size = max(scene.votes.voxel_size for scene in agreement.scenes)
-    low, high = np.array(box.minimum) - size, np.array(box.maximum) + size
-    share = float(np.mean(((points < low) | (points > high)).any(1)))
-    words = f"{share:.1%} of the subject lies outside"
+    shares = [
+        share_beside(instant.mask(view), instant.cameras[view], box)
+        for instant in instants
+        for view in instant.views
+        if view in agreement.jury
+    ]
+    share = float(np.median(shares))
+    words = f"{share:.1%} of the usual mask lies beside the box"
     if share <= _MOST_OUTSIDE:
         return [Finding(SCENE_BOX, None, Verdict.OK, words, value=share)]
     helps = "all cameras: the box cuts the subject off; widen capture.box"

@@ -179,9 +179,10 @@ def moved(mask: Mask, dx: int, dy: int) -> Mask:
     """A mask moved to the right and down, with nothing where it came from."""
     rows, columns = mask.shape
     result = np.zeros_like(mask)
-    to = (slice(max(dy, 0), rows + min(dy, 0)), slice(max(dx, 0), columns + min(dx, 0)))
-    source = (slice(max(-dy, 0), rows + min(-dy, 0)), slice(max(-dx, 0), columns + min(-dx, 0)))
-    result[to] = mask[source]
+    if abs(dx) < columns and abs(dy) < rows:
+        there = (slice(max(dy, 0), rows + min(dy, 0)), slice(max(dx, 0), columns + min(dx, 0)))
+        here = (slice(max(-dy, 0), rows + min(-dy, 0)), slice(max(-dx, 0), columns + min(-dx, 0)))
+        result[there] = mask[here]
     return result
 
 

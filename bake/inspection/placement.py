@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,6 +81,17 @@ def mask_finding(instants: Sequence[Instant], view: int, label: str) -> Finding:
             "seen by it, so give capture.box around what should be reconstructed"
         )
     return Finding(MASK, view, verdict, measured, remedy, cause, most)
+
+
+def share_beside(mask: NDArray[np.bool_], camera: Camera, box: Aabb) -> float:
+    """The share of a mask (rows, columns) that lies beside what the box covers of the picture."""
+    pixels, depth = camera.project(box.corners())
+    if (depth <= 0).any() or not mask.any():
+        return 0.0
+    covered = np.zeros(mask.shape, np.uint8)
+    around = cv2.convexHull(np.clip(pixels, -1e6, 1e6).round().astype(np.int32))
+    cv2.fillConvexPoly(covered, around, 1)
+    return float(np.count_nonzero(mask & (covered == 0)) / np.count_nonzero(mask))
 
 
 def common_region(cameras: Sequence[Camera]) -> Aabb | None:

@@ -107,11 +107,13 @@ def find_lags(window: Window, agreement: Agreement | None, region: Aabb | None) 
         return Timing({}, "", "it takes 4 cameras that all have 3 frames in a row")
     if not window.energy.max(initial=0) > 0:
         return Timing({}, "", "nothing moves")
-    if agreement is not None and region is not None and window.masks:
-        found = lags_by_outlines(window, agreement, region)
-        if found.lags:
-            return found
-    return lags_by_rhythm(window)
+    rhythm = lags_by_rhythm(window)
+    if agreement is None or region is None or not window.masks:
+        return rhythm
+    outlines = lags_by_outlines(window, agreement, region)
+    if outlines.lags or rhythm.lags:
+        return outlines if outlines.lags else rhythm
+    return Timing({}, "", f"{outlines.reason}, and {rhythm.reason}")
 
 
 def lags_by_outlines(window: Window, agreement: Agreement, region: Aabb) -> Timing:
@@ -125,6 +127,8 @@ def lags_by_outlines(window: Window, agreement: Agreement, region: Aabb) -> Timi
             continue
         scene = expect(instant, votes, agreement.jury, agreement.share)
         for view, expected in scene.expected.items():
+            if agreement.best[view].cause:  # What does not fit at all fits no other frame either.
+                continue
             around = [_mask_at(window, view, place + lag) for lag in _LAGS]
             now = instant.mask(view)
             wrong[view] = wrong.get(view, 0) + np.array([_differing(expected, m) for m in around])
