@@ -82,10 +82,10 @@ def timing_findings(found: Timing, labels: tuple[str, ...]) -> list[Finding]:
             findings.append(Finding(TIMING, view, Verdict.OK, words, value=0.0))
             continue
         count = f"{abs(lag.frames)} frame{'s' if abs(lag.frames) > 1 else ''}"
-        where, other = ("ahead", "later") if lag.frames > 0 else ("behind", "earlier")
-        words = f"{count} {where}, by {found.told_by}"
+        where, other = ("ahead of", "later") if lag.frames > 0 else ("behind", "earlier")
+        words = f"{count} {where} the others, by {found.told_by}"
         helps = (
-            f"camera {labels[view]}: it is {count} {where} of the others; number its pictures "
+            f"camera {labels[view]}: it is {count} {where} the others; number its pictures "
             f"{count} {other}"
         )
         fault = Verdict.FAULT

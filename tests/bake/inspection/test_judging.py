@@ -80,13 +80,13 @@ def test_a_rig_that_fits_otherwise_is_a_fault_of_all() -> None:
     ("frames", "words"),
     [
         (1, "1 frame ahead of the others; number its pictures 1 frame later"),
-        (-2, "2 frames behind of the others; number its pictures 2 frames earlier"),
+        (-2, "2 frames behind the others; number its pictures 2 frames earlier"),
     ],
 )
 def test_a_lag_is_a_fault_with_a_direction(frames, words) -> None:
     found = timing_findings(Timing({1: Lag(frames, 0.8), 0: Lag(0, 0.0)}, "outlines"), LABELS)
     assert [finding.verdict for finding in found] == [Verdict.FAULT, Verdict.OK]
-    assert words.replace("behind of", "behind") in found[0].remedy.replace("behind of", "behind")
+    assert words in found[0].remedy
     assert found[0].value == frames
 
 
