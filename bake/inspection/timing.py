@@ -7,7 +7,7 @@ much changes from frame to frame, tells it where that goes up and down; it needs
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from bake.inspection.agreement import Agreement
 from bake.inspection.consensus import collect_votes
 from bake.inspection.conventions import undone
 from bake.inspection.outlines import expect
-from bake.inspection.small_pictures import Instant, Small, read_small, small_camera
+from bake.inspection.small_pictures import Instant, Small, shrink, small_camera
 from render.cameras import Camera
 from render.geometry import Aabb
 
@@ -180,8 +180,8 @@ def _read_view(
     masks: list[NDArray[np.uint8]] = []
     before: NDArray[np.float32] | None = None
     for frame in frames:
-        small = read_small(source, frame, view, camera)
-        now = _shown(small)
+        pixels = source.reader.read(frame, view)
+        small, now = shrink(pixels, (camera.width, camera.height)), _shown(pixels, camera)
         if before is not None:
             changes.append(float(np.sqrt(np.mean((now - before) ** 2))))
         before = now
@@ -190,11 +190,18 @@ def _read_view(
     return changes, tuple(masks)
 
 
-def _shown(small: Small) -> NDArray[np.float32]:
-    """What is visible of a picture, at half size, so that noise counts for less."""
-    rgb = small.rgb if small.mask is None else small.rgb * small.mask[..., None]
-    size = (max(1, rgb.shape[1] // 2), max(1, rgb.shape[0] // 2))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.float32)
+def _shown(pixels: NDArray[Any], camera: Camera) -> NDArray[np.float32]:
+    """What is visible of a picture, at half size, so that noise counts for less.
+
+    A subject is put on white, as most are darker, so that its outline counts.
+    """
+    size = (max(1, camera.width // 2), max(1, camera.height // 2))
+    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
+    small *= np.float32(255 / np.iinfo(pixels.dtype).max)
+    if small.shape[2] == 3:
+        return small
+    alpha = small[..., 3:] / 255
+    return small[..., :3] * alpha + 255 * (1 - alpha)
 
 
 def _liveliest(window: Window) -> list[int]:
