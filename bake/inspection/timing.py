@@ -201,7 +201,7 @@ def _shown(pixels: NDArray[Any], camera: Camera) -> NDArray[np.float32]:
     if small.shape[2] == 3:
         return small
     alpha = small[..., 3:] / 255
-    return small[..., :3] * alpha + 255 * (1 - alpha)
+    return np.asarray(small[..., :3] * alpha + 255 * (1 - alpha), np.float32)
 
 
 def _liveliest(window: Window) -> list[int]:
