@@ -22,12 +22,12 @@ def visual_hull(
     """
     bits = np.ones(grid.shape, np.bool_)
     for camera, mask in zip(cameras, masks, strict=True):
-        grown = _grow(mask, _voxel_radius(grid, camera))
-        _carve(bits, grid.origin, grid.voxel_size, _projection(camera), grown)
+        grown = grow_mask(mask, voxel_radius(grid, camera))
+        _carve(bits, grid.origin, grid.voxel_size, projection_matrix(camera), grown)
     return OccupancyGrid(grid, bits)
 
 
-def _voxel_radius(grid: VoxelGrid, camera: Camera) -> int:
+def voxel_radius(grid: VoxelGrid, camera: Camera) -> int:
     """Half a voxel's diagonal in pixels at the nearest corner of the box, rounded up."""
     _, depth = camera.project(grid.aabb.corners())
     nearest = max(float(depth.min()), grid.voxel_size)
@@ -35,13 +35,13 @@ def _voxel_radius(grid: VoxelGrid, camera: Camera) -> int:
     return int(np.ceil(focal * grid.voxel_size * np.sqrt(3) / 2 / nearest))
 
 
-def _grow(mask: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:
-    """Dilation by a square of the given radius."""
+def grow_mask(mask: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:
+    """Dilation of where a mask is above 0, by a square of the given radius: uint8 0 or 1."""
     side = 2 * radius + 1
     return np.asarray(cv2.dilate((mask > 0).astype(np.uint8), np.ones((side, side), np.uint8)))
 
 
-def _projection(camera: Camera) -> NDArray[np.float64]:
+def projection_matrix(camera: Camera) -> NDArray[np.float64]:
     """The (3, 4) matrix from world positions to homogeneous pixels."""
     intrinsics = np.array(
         [[camera.focal_x, 0, camera.center_x], [0, camera.focal_y, camera.center_y], [0, 0, 1]]

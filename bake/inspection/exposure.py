@@ -1,0 +1,108 @@
+"""Cameras that are brighter or of another tint than those around them.
+
+A lit subject is brighter from one side than from another. What varies smoothly with the direction
+is taken for light; what is left of a camera is its own.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bake.inspection.colors import Gain
+from bake.inspection.findings import Finding, Verdict
+from render.cameras import Camera
+
+Array = NDArray[np.float64]
+CHECK = "color"
+# Log of what a camera may be brighter, and in spreads of all cameras. Choices: the two known rigs
+# leave 0 and 0.053, and one and a fifth of the light, planted, leave 0.12 or more.
+_TOLERANCE, _SPREADS = 0.09, 4.0
+# Spreads of a camera's own points that its gain has to exceed.
+_SURE = 1.5
+# Log of what a channel may differ from the others by: colored light does that too. A choice.
+_TINT = 0.4
+# Cameras that it takes to know how light varies, in squares and linearly.
+_FOR_SQUARES, _FOR_LINES = 18, 8
+_ROUNDS = 20
+
+
+def color_findings(
+    gains: Mapping[int, Gain],
+    cameras: Mapping[int, Camera],
+    labels: tuple[str, ...],
+    *,
+    is_subject: bool,
+) -> list[Finding]:
+    """One finding for every view that has a gain; the rest were not checked.
+
+    ``is_subject`` says that gains were measured on a subject alone, which light shades smoothly.
+    What is measured on whole pictures differs for more reasons, and cameras are held to how much.
+    """
+    if len(gains) < 3:
+        reason = "too few cameras share points whose colors can be compared"
+        return [Finding(CHECK, None, Verdict.NOT_CHECKED, reason)]
+    views = sorted(gains)
+    logs = np.log([gains[view].rgb for view in views])
+    positions = np.array([cameras[view].position for view in views])
+    terms = _terms(positions) if is_subject else np.ones((len(views), 1))
+    own = np.stack([_left_over(terms, logs[:, channel]) for channel in range(3)], axis=1)
+    allowed = max(_TOLERANCE, _SPREADS * 1.48 * float(np.median(np.abs(own))))
+    return [
+        _finding((view, labels[view]), gains[view], each, allowed)
+        for view, each in zip(views, own, strict=True)
+    ]
+
+
+def _finding(camera: tuple[int, str], gain: Gain, own: Array, allowed: float) -> Finding:
+    """Judge one camera by its own part of the gain, (3,)."""
+    view, label = camera
+    shown = "/".join(f"{value:.2f}" for value in gain.rgb)
+    common = float(np.median(own))
+    measured = f"linear red/green/blue {shown} of the others', its own part {_percent(common)}"
+    # Exposure is the same factor everywhere; light and errors of shape are not.
+    if abs(common) > max(allowed, _SURE * gain.spread):
+        how = "brighter" if common > 0 else "darker"
+        helps = (
+            f"camera {label}: its pictures are {abs(np.expm1(common)):.0%} {how} than the others'; "
+            f"multiply its linear colors by {np.exp(-common):.2f}, or match its exposure"
+        )
+        value = float(np.exp(common))
+        return Finding(CHECK, view, Verdict.FAULT, measured, helps, "exposure", value)
+    tint = own - common
+    largest = float(tint[np.argmax(np.abs(tint))])
+    if abs(largest) > max(_TINT, 2 * allowed, 2 * _SURE * gain.spread):
+        factors = ", ".join(f"{factor:.2f}" for factor in np.exp(-tint))
+        helps = (
+            f"camera {label}: its pictures have another tint than the others'; multiply its linear "
+            f"red, green and blue by {factors}, or match its white balance"
+        )
+        value = float(np.exp(largest))
+        return Finding(CHECK, view, Verdict.WARNING, measured, helps, "tint", value)
+    return Finding(CHECK, view, Verdict.OK, measured, value=float(np.exp(common)))
+
+
+def _percent(log: float) -> str:
+    return f"{np.expm1(log):+.0%}"
+
+
+def _terms(positions: Array) -> Array:
+    """What light may vary with, (cameras, terms), by how many cameras there are to tell."""
+    away = positions - positions.mean(0)
+    x, y, z = (away / max(float(np.linalg.norm(away, axis=1).mean()), 1e-12)).T
+    one = np.ones(len(positions))
+    if len(positions) >= _FOR_SQUARES:
+        squares = [x * y, x * z, y * z, x * x - y * y, z * z]
+        return np.stack([one, x, y, z, *squares], axis=1)
+    return np.stack([one, x, y, z] if len(positions) >= _FOR_LINES else [one], axis=1)
+
+
+def _left_over(terms: Array, values: Array) -> Array:
+    """Residuals of a fit in which what does not fit counts little (Cauchy weights)."""
+    weights, left = np.ones(len(values)), values
+    for _ in range(_ROUNDS):
+        found = np.linalg.lstsq(terms * weights[:, None], values * weights, rcond=None)[0]
+        left = values - terms @ found
+        spread = max(1.48 * float(np.median(np.abs(left))), 0.01)
+        weights = 1 / np.sqrt(1 + (left / (2 * spread)) ** 2)
+    return left
