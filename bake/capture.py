@@ -57,7 +57,7 @@ class CaptureOptions:
     bounds the decoded pictures kept in memory. ``box`` is the minimum and the maximum corner of
     what is reconstructed, six numbers, or empty for the capture's own; ``test`` names the cameras
     to hold out, with commas between, or is empty for the capture's own split. ``exposure`` has
-    gains of cameras that are brighter or darker than others, as in ``cam03=0.83,cam04=1.1/1/0.9``.
+    gains in linear light of cameras that differ from others, as in ``cam03=0.83,cam04=1.1/1/0.9``.
 
     Raises:
         CaptureError: naming the option that cannot be used.

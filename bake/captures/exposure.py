@@ -1,7 +1,7 @@
 """Cameras that see the same thing brighter or darker than the others, made alike as they are read.
 
-A gain multiplies sRGB values, which is what a change of exposure does to them as long as sRGB is
-taken for a power curve, and nothing is clipped: what a camera has clipped stays lost.
+A gain multiplies light, as a change of exposure does: sRGB is made linear, multiplied, and made
+sRGB again. What a camera has clipped stays lost. `inspect-capture` measures such gains.
 """
 
 import re
@@ -42,7 +42,7 @@ class GainReader:
 
 
 def apply_gains(pixels: NDArray[Any], gains: tuple[float, float, float]) -> NDArray[Any]:
-    """Colors of a picture (rows, columns, 3 or 4), uint8 or uint16, times gains, then clipped."""
+    """Light of a picture (rows, columns, 3 or 4), sRGB in uint8 or uint16, times gains, clipped."""
     changed = pixels.copy()
     for channel, gain in enumerate(gains):
         curve = _curve(gain, pixels.dtype.name)
@@ -57,8 +57,19 @@ def apply_gains(pixels: NDArray[Any], gains: tuple[float, float, float]) -> NDAr
 def _curve(gain: float, kind: str) -> NDArray[Any]:
     """What every value becomes."""
     most = np.iinfo(kind).max
-    curve: NDArray[Any] = np.clip(np.rint(np.arange(most + 1) * gain), 0, most).astype(kind)
+    light = to_linear(np.arange(most + 1) / most) * gain
+    curve: NDArray[Any] = np.rint(to_srgb(light.clip(0, 1)) * most).astype(kind)
     return curve
+
+
+def to_linear(srgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Linear light of sRGB values, both in [0, 1]. Source: IEC 61966-2-1."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def to_srgb(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values in sRGB of linear light, both in [0, 1]. Source: IEC 61966-2-1."""
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def compensated(source: Source, exposure: str) -> Source:

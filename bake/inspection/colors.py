@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.exposure import to_linear
 from bake.inspection.consensus import depth_picture
 from bake.inspection.outlines import Scene
 from render.cameras import Camera
@@ -131,12 +132,6 @@ def look(scene: Scene, points: Array, views: frozenset[int]) -> Seen:
     return Seen(chosen, np.stack(logs) if logs else np.empty((0, len(points), 3)))
 
 
-def to_linear(rgb: NDArray[np.uint8]) -> Array:
-    """Linear light in [0, 1] of sRGB bytes."""
-    value = rgb / 255.0
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-
-
 def _depth(scene: Scene, view: int) -> NDArray[np.float32]:
     points = scene.votes.points[scene.kept[view]]
     return depth_picture(points, scene.votes.voxel_size, scene.instant.cameras[view])
@@ -168,6 +163,6 @@ def _sampled(scene: Scene, view: int, points: Array, shift: tuple[float, float] 
         side = 2 * _BORDER + 1
         inner = cv2.erode(picture.mask.astype(np.uint8), np.ones((side, side), np.uint8))
         seen &= inner[at[:, 1], at[:, 0]] > 0
-    light = to_linear(picture.rgb[at[:, 1], at[:, 0]])
+    light = to_linear(picture.rgb[at[:, 1], at[:, 0]] / 255)
     seen &= (light > DARKEST).all(1) & (light < BRIGHTEST).all(1)
     return np.where(seen[:, None], np.log(np.maximum(light, 1e-6)), np.nan)

@@ -65,17 +65,17 @@ def _finding(camera: tuple[int, str], gain: Gain, own: Array, allowed: float) ->
         how = "brighter" if common > 0 else "darker"
         helps = (
             f"camera {label}: its pictures are {abs(np.expm1(common)):.0%} {how} than the others'; "
-            f"multiply its linear colors by {np.exp(-common):.2f}, or match its exposure"
+            f"bake with capture.exposure={label}={np.exp(-common):.2f}, or match its exposure"
         )
         value = float(np.exp(common))
         return Finding(CHECK, view, Verdict.FAULT, measured, helps, "exposure", value)
     tint = own - common
     largest = float(tint[np.argmax(np.abs(tint))])
     if abs(largest) > max(_TINT, 2 * allowed, 2 * _SURE * gain.spread):
-        factors = ", ".join(f"{factor:.2f}" for factor in np.exp(-tint))
+        factors = "/".join(f"{factor:.2f}" for factor in np.exp(-tint))
         helps = (
-            f"camera {label}: its pictures have another tint than the others'; multiply its linear "
-            f"red, green and blue by {factors}, or match its white balance"
+            f"camera {label}: its pictures have another tint than the others'; bake with "
+            f"capture.exposure={label}={factors}, or match its white balance"
         )
         value = float(np.exp(largest))
         return Finding(CHECK, view, Verdict.WARNING, measured, helps, "tint", value)

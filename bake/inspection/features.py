@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bake.inspection.colors import BRIGHTEST, DARKEST, Gain, gain_of, to_linear
+from bake.captures.exposure import to_linear
+from bake.inspection.colors import BRIGHTEST, DARKEST, Gain, gain_of
 from bake.inspection.small_pictures import Instant, Small
 from render.cameras import Camera
 
@@ -52,7 +53,7 @@ def find_features(small: Small) -> Features:
     descriptors = np.sqrt(found / np.maximum(found.sum(1, keepdims=True), 1e-6))
     # OpenCV's pixel centers lie at whole numbers.
     points = np.array([key.pt for key in keys], np.float64) + 0.5
-    light = cv2.GaussianBlur(to_linear(small.rgb), (0, 0), _PATCH_SIGMA)
+    light = cv2.GaussianBlur(to_linear(small.rgb / 255), (0, 0), _PATCH_SIGMA)
     at = points.astype(int)
     return Features(points, descriptors.astype(np.float32), np.asarray(light)[at[:, 1], at[:, 0]])
 

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from bake.capture import CaptureOptions, open_capture
-from bake.captures.exposure import apply_gains, parse_gains
+from bake.captures.exposure import apply_gains, parse_gains, to_linear, to_srgb
 from bake.errors import CaptureError
 
 LABELS = ("cam0", "cam1", "left, upper")
@@ -17,14 +20,30 @@ def noise(kind: type = np.uint8, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(5).integers(0, most + 1, (7, 9, channels)).astype(kind)
 
 
+def light(values: np.ndarray) -> np.ndarray:
+    """Linear light of sRGB in [0, 1], written as the standard says it."""
+    return np.array([v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values])
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_a_gain_multiplies_values_and_clips_them(kind) -> None:
-    picture, most = noise(kind), np.iinfo(kind).max
-    gains = (1.25, 1.0, 0.5)
-    expected = np.clip(np.rint(picture * np.array(gains)), 0, most)
-    changed = apply_gains(picture, gains)
+@pytest.mark.parametrize("gain", [0.5, 1.25])
+def test_a_gain_multiplies_light_and_clips_it(kind, gain) -> None:
+    most = np.iinfo(kind).max
+    values = np.linspace(0, most, 60).round().astype(kind)
+    picture = np.repeat(values[None, :, None], 3, axis=2)
+    changed = apply_gains(picture, (gain, 1.0, gain))
     assert changed.dtype == kind
-    assert np.array_equal(changed, expected)
+    assert np.array_equal(changed[..., 1], picture[..., 1])
+    expected = np.minimum(light(values / most) * gain, 1)
+    half_a_code = np.gradient(light(np.arange(most + 1) / most)).max() / 2
+    assert np.abs(light(changed[0, :, 0] / most) - expected).max() <= half_a_code * 1.01
+    assert np.array_equal(changed[..., 0], changed[..., 2])
+
+
+@given(arrays(np.float64, 20, elements=st.floats(0, 1)))
+def test_light_and_its_srgb_are_inverse(values) -> None:
+    assert to_srgb(to_linear(values)) == pytest.approx(values, abs=1e-6)
+    assert to_linear(values) == pytest.approx(light(values))
 
 
 def test_the_mask_keeps_its_values_and_the_picture_read_is_not_written_to() -> None:
@@ -82,8 +101,8 @@ def test_a_capture_has_the_named_camera_darker_and_the_others_as_they_were(nerfs
     )
     assert np.array_equal(same[0].rgb, same[1].rgb)
     subject = changed[0].alpha > 0
-    ratio = changed[1].rgb[subject].mean() / changed[0].rgb[subject].mean()
-    assert ratio == pytest.approx(0.5, abs=0.01)
+    before, after = (light(view.rgb[subject].ravel() / 255) for view in changed)
+    assert after.mean() / before.mean() == pytest.approx(0.5, abs=0.01)
     assert (changed[1].rgb[~subject] == 255).all(), "the background is not the camera's"
 
 

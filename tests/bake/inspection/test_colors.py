@@ -12,7 +12,6 @@ from bake.inspection.colors import (
     gain_of,
     look,
     surface_points,
-    to_linear,
 )
 from bake.inspection.outlines import Scene
 from bake.inspection.small_pictures import read_instant
@@ -33,11 +32,6 @@ def scenes_of(source: Source) -> Judged:
 @pytest.fixture(scope="module")
 def clean(balls) -> Judged:
     return scenes_of(balls)
-
-
-def test_light_is_linear() -> None:
-    assert to_linear(np.array([0, 255], np.uint8)).tolist() == [0, 1]
-    assert to_linear(np.array([188], np.uint8))[0] == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_gain_is_the_exponential_of_its_log() -> None:

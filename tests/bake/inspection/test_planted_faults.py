@@ -1,7 +1,10 @@
 """Every fault that is planted into a small capture is found, and the right camera is named."""
 
+import re
+
 import pytest
 
+from bake.captures.exposure import compensated
 from bake.inspection.findings import Finding, Verdict
 from bake.inspection.inspect import Inspection
 from tests.bake.inspection import planting
@@ -98,6 +101,14 @@ def test_another_exposure_is_measured(balls, inspected, factor, word) -> None:
     finding = only(inspected(planting.expose(balls, 6, factor)), 6, "exposure")
     assert word in finding.remedy
     assert finding.value == pytest.approx(factor, abs=0.06)
+
+
+def test_baking_with_the_gain_of_the_remedy_mends_another_exposure(balls, inspected) -> None:
+    planted = planting.expose(balls, 6)
+    remedy = only(inspected(planted), 6, "exposure").remedy
+    stated = re.search(r"capture\.exposure=(\S+=[\d.]+),", remedy)
+    assert stated is not None
+    assert not faults(inspected(compensated(planted, stated[1])))
 
 
 def test_two_faults_at_once_are_both_found(balls, inspected) -> None:
