@@ -69,7 +69,9 @@ def test_named_paths_are_recognized() -> None:
     assert named_paths(text) == {"bake/config.py", "render/viewer/main.js", "hwcodec/"}
 
 
-@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "bake/CAPTURES.md"])
+@pytest.mark.parametrize(
+    "name", ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "bake/CAPTURES.md"]
+)
 def test_every_path_a_document_names_exists(name: str) -> None:
     assert not {path for path in named_paths(read(name)) if not (ROOT / path).exists()}
 
