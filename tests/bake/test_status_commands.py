@@ -33,9 +33,9 @@ def root(tmp_path) -> Path:
     return tmp_path
 
 
-def record(root: Path, **changes: object) -> None:
+def record(root: Path, ago: float = 0.0, **changes: object) -> None:
     now = time.time()
-    status = BakeStatus(FACTS, HERE, now - 3700, now, "running", "", "atlas", 16, 300, 7500.0)
+    status = BakeStatus(FACTS, HERE, now - 3700, now - ago, "running", "", "atlas", 16, 300, 7500.0)
     write_status(root, replace(status, **changes))
 
 
@@ -90,7 +90,7 @@ def stored(root: Path) -> int:
             "missing since)",
         ),
         (
-            {"process": ELSEWHERE, "left": None, "updated": time.time() - 7300},
+            {"process": ELSEWHERE, "left": None, "ago": 7300},
             "at frame 17 of 300 (atlas) on node7, last heard 2 h 02 min ago",
         ),
     ],
