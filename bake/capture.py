@@ -33,7 +33,7 @@ __all__ = ["Capture", "CaptureOptions", "Split", "View", "open_capture", "regist
 # Nine digits: more frames than any capture has.
 _FRAMES = re.compile(r"(\d{0,9}):(\d{0,9})(?::(\d{1,9}))?|(\d{1,9})")
 # Decoding is bound by memory beyond a few threads. A choice.
-_READ_THREADS = 4
+READ_THREADS = 4
 
 
 class View(NamedTuple):
@@ -169,7 +169,7 @@ class Capture:
         Raises:
             CaptureError: as `view` does, and if a mask is empty, naming its camera and frame.
         """
-        threads = min(_READ_THREADS, len(view_indices)) or 1
+        threads = min(READ_THREADS, len(view_indices)) or 1
         with ThreadPoolExecutor(threads) as pool:
             found = list(pool.map(lambda view: self.view(frame_index, view), view_indices))
         for view_index, view in zip(view_indices, found, strict=True):

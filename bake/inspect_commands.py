@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bake.capture import Capture, CaptureOptions
+from bake.captures.box import parse_box
 from bake.captures.registry import detect_loader, load_loader
 from bake.captures.source import Source
 from bake.errors import BakeError, CaptureError
@@ -49,7 +50,7 @@ def _inspect(arguments: argparse.Namespace) -> Inspection:
         scale=arguments.scale,
         frames=arguments.frames,
         loader=arguments.loader,
-        box=_box(arguments.box),
+        box=parse_box(arguments.box),
         test=arguments.test,
     )
     loader = detect_loader(options.path) if options.loader == "auto" else options.loader
@@ -80,18 +81,6 @@ def _write(found: Inspection, source: Source, out: Path) -> None:
     box = found.box.aabb if found.box is not None else found.agreed_box
     write_png(out / "rig.png", draw_rig(found.capture.cameras, labels, box, verdicts))
     write_file(out / "report.json", to_json(found).encode())
-
-
-def _box(text: str) -> tuple[float, ...]:
-    """Six numbers with commas between, with or without brackets; empty for none."""
-    if not text.strip():
-        return ()
-    try:
-        return tuple(float(part) for part in text.strip().strip("[]()").split(","))
-    except ValueError as error:
-        raise UsageError(
-            f"--box is {text!r}, expected x,y,z,x,y,z, the minimum and the maximum corner"
-        ) from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from bake.captures.box import parse_box
 from bake.errors import BakeError, CaptureError
 from bake.preparation.chroma_key import parse_key
 from bake.preparation.plan import PrepareOptions
@@ -73,7 +74,7 @@ def _options(arguments: argparse.Namespace, words: Sequence[str]) -> PrepareOpti
         masks=arguments.masks,
         key=parse_key(arguments.chroma_key) if arguments.chroma_key is not None else None,
         plates=arguments.clean_plate,
-        box=_box(arguments.box),
+        box=parse_box(arguments.box),
         margin=arguments.margin,
         allow_crop=not arguments.no_crop,
         is_lossless=arguments.lossless,
@@ -109,18 +110,6 @@ def _frames(text: str) -> tuple[int, int | None]:
         return int(first or 0), int(last) if last else None
     except ValueError:
         raise CaptureError(f"--frames is {text!r:.60}, expected FIRST:LAST as in 0:300") from None
-
-
-def _box(text: str | None) -> tuple[float, ...]:
-    if text is None:
-        return ()
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise CaptureError(
-            f"--box is {text!r:.80}, expected six numbers, the minimum and the maximum corner, as "
-            "in --box=-1,-1,0,1,1,2"
-        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -194,7 +183,10 @@ def _add_pictures(parser: argparse.ArgumentParser) -> None:
         help="pictures or videos of the empty stage, same names",
     )
     parser.add_argument(
-        "--box", metavar="X,Y,Z,X,Y,Z", help="around the scene; found by masks or points otherwise"
+        "--box",
+        default="",
+        metavar="X,Y,Z,X,Y,Z",
+        help="around the scene; found by masks or points otherwise",
     )
     parser.add_argument(
         "--margin", type=_share, default=0.05, help="around the box in a picture, as a share of it"

@@ -120,6 +120,8 @@ _X265_OPTIONS = {
     "bframe-bias": (-90, 100),
     "deblock": (0, 1),
     "merange": (0, 32768),
+    "psy-rd": (0, 5),
+    "psy-rdoq": (0, 50),
     "rc-lookahead": (0, 250),
     "rd": (1, 6),
     "rdoq-level": (0, 2),

@@ -65,6 +65,23 @@ def find_box(source: Source, given: tuple[float, ...]) -> SceneBox:
     return SceneBox(around(source.points, fronts), where)
 
 
+def parse_box(text: str) -> tuple[float, ...]:
+    """The numbers of ``--box``, commas between and brackets or none around; empty for no text.
+
+    Raises:
+        CaptureError: if they are no numbers.
+    """
+    if not text.strip():
+        return ()
+    try:
+        return tuple(float(part) for part in text.strip().strip("[]()").split(","))
+    except ValueError as error:
+        raise CaptureError(
+            f"--box is {text!r:.80}, expected six numbers, the minimum and the maximum corner, as "
+            "in --box=-1,-1,0,1,1,2"
+        ) from error
+
+
 def view_fronts(cameras: Sequence[Camera], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where views begin (cameras, 3), for cameras that look the same way; else none (0, 3).
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.ring import cube_around, meeting_point
 from bake.captures.source import Source
 from render.cameras import Camera
 from render.geometry import Aabb
@@ -22,8 +23,6 @@ _RESOLUTION = 48
 _MOST_VIEWS = 24
 # Side to which masks are shrunk: grids are far coarser still.
 _MASK_SIDE = 512
-# A subject stays within the ring of cameras, and needs not fill it.
-_RING_SHARE = 0.95
 _MARGIN = 0.05
 
 
@@ -80,16 +79,11 @@ def _mask(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _ring(cameras: Sequence[Camera]) -> Aabb | None:
     """A cube around the point nearest to all optical axes, up to the nearest camera."""
-    directions = np.array([camera.forward for camera in cameras])
-    positions = np.array([camera.position for camera in cameras])
-    across = np.eye(3) - directions[:, :, None] * directions[:, None, :]
-    total = across.sum(0)
-    if np.linalg.cond(total) > 1e6:  # All cameras look the same way.
+    middle = meeting_point(cameras, np.ones(len(cameras)))
+    if middle is None:  # All cameras look the same way.
         return None
-    middle = np.linalg.solve(total, (across @ positions[:, :, None]).sum(0))[:, 0]
-    reach = _RING_SHARE * float(np.linalg.norm(positions - middle, axis=1).min())
-    is_ahead = (((middle - positions) * directions).sum(1) > 0).all()
-    return Aabb(tuple(middle - reach), tuple(middle + reach)) if is_ahead and reach > 0 else None
+    is_ahead = all((middle - camera.position) @ camera.forward > 0 for camera in cameras)
+    return cube_around(cameras, middle) if is_ahead else None
 
 
 def _around_hulls(box: Aabb, seen: Sequence[Sequence[_Look]]) -> Aabb | None:

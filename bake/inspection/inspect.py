@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bake.capture import Capture
 from bake.captures.box import SceneBox
@@ -231,9 +232,7 @@ def _agreed_box(agreement: Agreement | None) -> Aabb | None:
     return grown(Aabb(tuple(points.min(0)), tuple(points.max(0))), _MARGIN)
 
 
-def _agreed_points(
-    agreement: Agreement | None,
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _agreed_points(agreement: Agreement | None) -> NDArray[np.float64]:
     """Voxels (points, 3) that the trusted cameras agree on at any instant."""
     if agreement is None:
         return np.empty((0, 3))

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.ring import cube_around, meeting_point, missed_by
 from bake.inspection.findings import Finding, Verdict
 from bake.inspection.small_pictures import Instant
 from render.cameras import ROTATION_TOLERANCE, Camera
@@ -18,8 +19,6 @@ _LATTICE = 9
 _LITTLE = 0.05
 # Masks that are all subject or none are no masks; a subject at the border is cut off there.
 _FULL, _EMPTY, _AT_BORDER = 0.98, 1e-4, 0.02
-# Cameras reach as far into the cube between them, as a share.
-_RING_SHARE = 0.95
 
 
 def pose_finding(camera: Camera, view: int, label: str) -> Finding:
@@ -99,20 +98,14 @@ def common_region(cameras: Sequence[Camera]) -> Aabb | None:
 
     None if they all look the same way.
     """
-    forward = np.array([camera.forward for camera in cameras])
-    positions = np.array([camera.position for camera in cameras])
-    across = np.eye(3) - forward[:, :, None] * forward[:, None, :]
     weights, middle = np.ones(len(cameras)), np.zeros(3)
     for _ in range(10):
-        total = (weights[:, None, None] * across).sum(0)
-        if not np.isfinite(total).all() or np.linalg.cond(total) > 1e6:
+        found = meeting_point(cameras, weights)
+        if found is None:
             return None
-        pulled = (weights[:, None, None] * (across @ positions[:, :, None])).sum(0)[:, 0]
-        middle = np.linalg.solve(total, pulled)
-        missed = np.linalg.norm((across @ (middle - positions)[:, :, None])[..., 0], axis=1)
+        middle, missed = found, missed_by(cameras, found)
         weights = 1 / (1 + (missed / max(float(np.median(missed)), 1e-9)) ** 2)
-    reach = _RING_SHARE * float(np.linalg.norm(positions - middle, axis=1).min())
-    return Aabb(tuple(middle - reach), tuple(middle + reach)) if reach > 0 else None
+    return cube_around(cameras, middle)
 
 
 def grown(box: Aabb, share: float) -> Aabb:

@@ -9,13 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.capture import READ_THREADS
 from bake.captures.source import Source
 from render.cameras import Camera
 
 # Longer side of the pictures that are compared: a shift of one pixel in a thousand still shows.
 WORKING_SIDE = 256
-# Decoding is bound by memory beyond a few threads. A choice.
-_READ_THREADS = 4
 
 
 class Small(NamedTuple):
@@ -54,7 +53,7 @@ def read_instant(source: Source, frame: int, side: int = WORKING_SIDE) -> Instan
     """
     views = source.views[frame]
     cameras = {view: small_camera(source.cameras[view], side) for view in views}
-    with ThreadPoolExecutor(_READ_THREADS) as pool:
+    with ThreadPoolExecutor(READ_THREADS) as pool:
         found = pool.map(lambda view: read_small(source, frame, view, cameras[view]), views)
         pictures = dict(zip(views, found, strict=True))
     return Instant(frame, cameras, pictures)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.capture import READ_THREADS
 from bake.captures.source import Source
 from bake.inspection.agreement import Agreement
 from bake.inspection.consensus import collect_votes
@@ -25,7 +26,6 @@ from render.geometry import Aabb
 Mask = NDArray[np.bool_]
 # Frames that are looked at in a row, and pictures in all.
 _MOST_FRAMES, _MOST_PICTURES = 24, 900
-_READ_THREADS = 4
 _LAGS = (-3, -2, -1, 0, 1, 2, 3)
 # Outlines are drawn at so many frames.
 _INSTANTS = 3
@@ -94,7 +94,7 @@ def read_window(source: Source, frames: Sequence[int]) -> Window:
     chosen = tuple(frames[first : first + count])
     views = tuple(sorted(set.intersection(*(set(source.views[frame]) for frame in chosen))))
     cameras = {view: small_camera(source.cameras[view]) for view in views}
-    with ThreadPoolExecutor(_READ_THREADS) as pool:
+    with ThreadPoolExecutor(READ_THREADS) as pool:
         read = list(pool.map(lambda view: _read_view(source, chosen, view, cameras[view]), views))
     energy = np.array([each[0] for each in read]).reshape(len(views), count - 1).T
     masks = {view: each[1] for view, each in zip(views, read, strict=True) if each[1]}

@@ -70,7 +70,7 @@ def open_recordings(
             kind = (facts.codec, facts.width, facts.height)
             if kind not in chosen:
                 chosen[kind] = choose(path, decoder)
-            movie = open_movie(path, chosen[kind].device)
+            movie = Movie(path, facts, chosen[kind].device)
             movie.read(0)
             movie.close()
         except HwcodecError as error:

@@ -61,3 +61,9 @@ ONE_REFERENCE = _changed(
 EVEN_DENSITY = _changed(
     "even-density", "with no wider range for density than its values need", density_spread=1.0
 )
+PSYCHOVISUAL = _changed(
+    "psychovisual",
+    "with the psychovisual decisions that libx265 makes for films, at its own strength",
+    tuning=Tuning(options={"psy-rd": 2, "psy-rdoq": 1}),
+)
+ADAPTIVE = _changed("adaptive", "with adaptive quantization", tuning=Tuning(options={"aq-mode": 2}))

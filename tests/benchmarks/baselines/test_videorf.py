@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from bake.config import experiment_names, with_experiment
-from bake.sequence import BakedSequence, open_sequence
+from bake.sequence import open_sequence
 from benchmarks.baselines.encoder_settings import NO_B
 from benchmarks.baselines.layered import LAYERED
+from benchmarks.baselines.mixed_features import KLT, RANGES, rotated, weighed
 from benchmarks.baselines.per_sample import PER_SAMPLE, SampledFrame
 from benchmarks.baselines.raster_order import RASTER_ORDER, raster_image, texels_of
-from benchmarks.baselines.rotated_features import KLT, RotatedSequence
 from benchmarks.baselines.videorf import PLAIN, TUNED, ablation, rated
 from benchmarks.rd.method import ABLATION, ablation_names, find_method
 from benchmarks.rd.training import fresh_shading
@@ -25,7 +25,7 @@ from render.shading import weights_from_bytes
 
 @pytest.mark.parametrize(
     "method",
-    [TUNED, PLAIN, RASTER_ORDER, PER_SAMPLE, LAYERED, KLT, NO_B],
+    [TUNED, PLAIN, RASTER_ORDER, PER_SAMPLE, LAYERED, KLT, RANGES, NO_B],
     ids=lambda method: method.name,
 )
 def test_more_bytes_bring_the_decoded_frames_nearer_to_the_bake(
@@ -104,6 +104,8 @@ def test_the_recipe_of_rate_medium_is_that_of_the_rate_and_shares_its_fit(tiny_f
         ("one-reference", "gop", GopStructure(reference_count=1)),
         ("quick", "tuning", Tuning(preset="medium")),
         ("even-density", "density_spread", 1.0),
+        ("psychovisual", "tuning", Tuning(options={"psy-rd": 2, "psy-rdoq": 1})),
+        ("adaptive", "tuning", Tuning(options={"aq-mode": 2})),
     ],
 )
 def test_an_ablation_of_the_encoder_changes_one_setting(name, part, expected) -> None:
@@ -123,28 +125,48 @@ def test_ablations_are_found_by_name_and_the_plain_one_shares_its_fit() -> None:
     rate = PLAIN.rates[0]
     assert ablation("plain").fit_name(rate) == PLAIN.fit_name(rate)
     fits = Counter(find_method(name).fit_name(rate) for name in names)
-    # Raster order packs the plain recipe's fit; seven others are of how rate=medium is encoded.
+    # Raster order packs the plain recipe's fit; ten others are of how rate=medium is encoded.
     assert {name: count for name, count in fits.items() if count > 1} == {
         "bake-plain": 2,
-        "bake-medium": 8,
+        "bake-medium": 11,
     }
 
 
 def test_a_rotation_of_the_features_changes_no_picture_before_coding(tiny_footage, fitted) -> None:
     baked = open_sequence(fitted(KLT, KLT.rates[0]))
-    rotated = RotatedSequence(
-        **{name: getattr(baked, name) for name in BakedSequence.__dataclass_fields__}
-    )
-    features, turned = baked.texels(0)[:, 1:], rotated.texels(0)[:, 1:]
+    turned_bake = rotated(baked)
+    features, turned = baked.texels(0)[:, 1:], turned_bake.texels(0)[:, 1:]
     assert torch.allclose(features.square().sum(1), turned.square().sum(1), atol=1e-4)
     directions = torch.nn.functional.normalize(torch.randn(len(features), 3), dim=1)
     with torch.no_grad():
         colors = [
             weights_from_bytes(each.network_bytes(), each.shading)(values, directions)
-            for each, values in ((baked, features), (rotated, turned))
+            for each, values in ((baked, features), (turned_bake, turned))
         ]
     # Weights are rounded to half precision again.
     assert torch.allclose(*colors, atol=5e-3)
+
+
+def test_ranges_by_the_network_fill_the_common_one_and_change_no_picture(fitted) -> None:
+    baked = open_sequence(fitted(RANGES, RANGES.rates[0]))
+    scaled = weighed(baked)
+    values = [scaled.texels(index)[:, 1:] for index in range(scaled.frame_count)]
+    assert max(each.abs().max() for each in values) == pytest.approx(
+        baked.settings.feature_range, rel=1e-5
+    )
+    first = [
+        next(iter(weights_from_bytes(each.network_bytes(), each.shading).parameters()))
+        for each in (baked, scaled)
+    ]
+    count = baked.shading.feature_count
+    sizes = first[1][:, :count].norm(dim=0)
+    assert torch.allclose(sizes, sizes.mean().expand(count), rtol=1e-2), "steps mean as much"
+    shown = [
+        each.texels(0)[:, 1:] @ weights[:, :count].T
+        for each, weights in zip((baked, scaled), first, strict=True)
+    ]
+    assert torch.allclose(*shown, atol=5e-3)
+    assert torch.equal(baked.texels(0)[:, 0], scaled.texels(0)[:, 0])
 
 
 def test_a_layered_package_shows_its_base_where_nothing_adds_the_rest(
