@@ -84,7 +84,9 @@ def evaluation_record(
     return {
         "format": "videorf-evaluation",
         "version": 1,
-        "scene": subject.capture.name,
+        # What was baked, and what it was measured against, which may be another copy of it.
+        "scene": scene.record.capture.name,
+        "capture": subject.capture.name,
         **describe_package(scene),
         **describe_renderer(evaluation.drawn_by),
         **quality,

@@ -23,16 +23,9 @@ _HEAD = (
 
 
 def read_evaluations(folder: Path = RESULTS) -> list[dict[str, Any]]:
-    """Every evaluation below a folder, by capture, encoder and size.
-
-    A file lies in a folder named as what was baked, which need not be what it was measured on.
-    """
-    found = []
-    for path in sorted(folder.rglob("*.json")):
-        record = json.loads(path.read_bytes())
-        if "psnr" in record and "bytes_per_frame" in record:
-            baked = record["scene"] if path.parent == folder else path.parent.name
-            found.append({**record, "scene": baked})
+    """Every evaluation below a folder, by capture, encoder and size."""
+    records = [json.loads(path.read_bytes()) for path in sorted(folder.rglob("*.json"))]
+    found = [record for record in records if "psnr" in record and "bytes_per_frame" in record]
     return sorted(found, key=lambda r: (r["scene"], r["encoder"], -r["bytes_per_frame"]))
 
 

@@ -42,14 +42,6 @@ def test_only_evaluations_are_read_and_the_largest_comes_first(tmp_path) -> None
     assert [r["bytes_per_frame"] for r in read_evaluations(tmp_path)] == [99.0, 10.0]
 
 
-def test_a_row_is_called_as_its_folder_says_what_was_baked(tmp_path) -> None:
-    folder = tmp_path / "performer-videos"
-    folder.mkdir()
-    (folder / "one.json").write_text(json.dumps(RECORD))
-    (found,) = read_evaluations(tmp_path)
-    assert found == {**RECORD, "scene": "performer-videos"}
-
-
 def test_the_table_replaces_what_stood_between_the_markers() -> None:
     document = "a <!-- results -->\nold\n<!-- end of results --> b"
     assert insert_table(document, "new") == "a <!-- results -->\nnew\n<!-- end of results --> b"
