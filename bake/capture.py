@@ -5,24 +5,20 @@
 """
 
 import re
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import isfinite
-from threading import Lock
-from typing import Any, NamedTuple
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from pathlib import Path
 
 from bake.captures.box import SceneBox, find_box
 from bake.captures.exposure import compensated
+from bake.captures.kept_views import ViewCache, ViewFolder
 from bake.captures.registry import detect_loader, load_loader, register_loader
 from bake.captures.source import Source, Split
+from bake.captures.views import View, to_view
 from bake.errors import CaptureError
 from render.cameras import Camera
 from render.errors import CameraError
@@ -36,17 +32,6 @@ _FRAMES = re.compile(r"(\d{0,9}):(\d{0,9})(?::(\d{1,9}))?|(\d{1,9})")
 READ_THREADS = 4
 
 
-class View(NamedTuple):
-    """One picture: uint8 ``rgb`` (rows, columns, 3) and ``alpha`` (rows, columns) or None.
-
-    The color is already composited on the capture's background; alpha is the share of each pixel
-    that the subject covers, in 0..255.
-    """
-
-    rgb: NDArray[np.uint8]
-    alpha: NDArray[np.uint8] | None
-
-
 @dataclass(frozen=True, slots=True)
 class CaptureOptions:
     """Which capture, at what size, which of its frames, and on what background.
@@ -54,10 +39,11 @@ class CaptureOptions:
     ``path`` is a folder or the name of a built-in capture; ``loader`` is found out unless stated;
     ``scale`` in (0, 1] shrinks pictures; ``frames`` selects by position: ``":"``, ``"3"``,
     ``"a:b"`` (b excluded) or ``"a:b:step"``; ``background`` is sRGB in [0, 1]; ``cache_bytes``
-    bounds the decoded pictures kept in memory. ``box`` is the minimum and the maximum corner of
-    what is reconstructed, six numbers, or empty for the capture's own; ``test`` names the cameras
-    to hold out, with commas between, or is empty for the capture's own split. ``exposure`` has
-    gains in linear light of cameras that differ from others, as in ``cam03=0.83,cam04=1.1/1/0.9``.
+    bounds the pictures kept in memory, and ``cache_folder`` names a folder that keeps all of them
+    for later runs, or is empty. ``box`` is the minimum and the maximum corner of what is
+    reconstructed, six numbers, or empty for the capture's own; ``test`` names the cameras to hold
+    out, with commas between, or is empty for the capture's own split. ``exposure`` has gains in
+    linear light of cameras that differ from others, as in ``cam03=0.83,cam04=1.1/1/0.9``.
 
     Raises:
         CaptureError: naming the option that cannot be used.
@@ -72,6 +58,7 @@ class CaptureOptions:
     box: tuple[float, ...] = ()
     test: str = ""
     exposure: str = ""
+    cache_folder: str = ""
 
     def __post_init__(self) -> None:
         """Check what can be checked without touching a file."""
@@ -93,6 +80,8 @@ class CaptureOptions:
             )
         if self.cache_bytes < 0:
             raise CaptureError(f"capture cache_bytes is {self.cache_bytes}, expected 0 or more")
+        if "\0" in self.cache_folder:
+            raise CaptureError("capture cache_folder holds a NUL, expected the path of a folder")
         object.__setattr__(self, "background", color)
         object.__setattr__(self, "box", tuple(self.box))  # Settings read from files bring lists.
 
@@ -109,7 +98,8 @@ class Capture:
         frames = tuple(sorted(source.views))
         chosen = _select(frames, options.frames, source.name)
         self._source = source
-        self._pictures = _PictureCache(options.cache_bytes)
+        self._pictures = ViewCache(options.cache_bytes)
+        self._folder = ViewFolder(Path(options.cache_folder)) if options.cache_folder else None
         self.name = source.name
         self.background = options.background
         self.cameras = _scaled(source, options.scale)
@@ -159,9 +149,9 @@ class Capture:
             )
         kept = self._pictures.get((frame, view_index))
         if kept is None:
-            kept = self._read(frame, view_index)
+            kept = self._load(frame, view_index)
             self._pictures.put((frame, view_index), kept)
-        return View(kept.rgb.copy(), None if kept.alpha is None else kept.alpha.copy())
+        return kept.copy()
 
     def views(self, frame_index: int, view_indices: Sequence[int]) -> list[View]:
         """Several pictures of one frame, read in parallel.
@@ -203,8 +193,22 @@ class Capture:
         present = self._source.views[self._frame(frame_index)]
         return tuple(view for view in views if view in present)
 
+    def _load(self, frame: int, view_index: int) -> View:
+        """One picture out of the folder of pictures, or read and put there."""
+        stamp = self._source.reader.stamp(frame, view_index) if self._folder else ""
+        if self._folder is None or not stamp:
+            return self._read(frame, view_index)
+        camera = self.cameras[view_index]
+        size = camera.width, camera.height
+        path = self._folder.path(stamp, size, self.background)
+        found = self._folder.load(path, size, has_alpha=self.has_masks)
+        if found is None:
+            found = self._read(frame, view_index)
+            self._folder.store(path, found)
+        return found
+
     def _read(self, frame: int, view_index: int) -> View:
-        """Read and convert one picture, past the cache."""
+        """Read and convert one picture."""
         pixels = self._source.reader.read(frame, view_index)
         if (pixels.shape[2] == 4) != self.has_masks:
             expected = "RGBA" if self.has_masks else "RGB"
@@ -229,56 +233,6 @@ def open_capture(options: CaptureOptions) -> Capture:
         raise CaptureError(
             f"capture {options.path!r} cannot be read: {error}; check names and permissions"
         ) from error
-
-
-def to_view(
-    pixels: NDArray[Any], background: tuple[float, float, float], size: tuple[int, int]
-) -> View:
-    """Composite straight alpha in float, average by pixel area to ``size``, and round once."""
-    values = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    if pixels.shape[2] == 3:
-        return View(_to_bytes(values, size), None)
-    alpha = values[..., 3:]
-    color = values[..., :3] * alpha + np.array(background, np.float32) * (1 - alpha)
-    return View(_to_bytes(color, size), _to_bytes(alpha[..., 0], size))
-
-
-def _to_bytes(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Area-average [0, 1] values to (width, height) and round them to 8 bits."""
-    if size != (values.shape[1], values.shape[0]):
-        values = np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-
-
-class _PictureCache:
-    """Least recently used pictures, bounded in bytes; a picture beyond the bound is not kept."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self.limit_bytes = limit_bytes
-        self.size_bytes = 0
-        self._views: OrderedDict[tuple[int, int], View] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: tuple[int, int]) -> View | None:
-        with self._lock:
-            if key in self._views:
-                self._views.move_to_end(key)
-            return self._views.get(key)
-
-    def put(self, key: tuple[int, int], view: View) -> None:
-        size = _size_bytes(view)
-        with self._lock:
-            if key in self._views or size > self.limit_bytes:
-                return
-            self._views[key] = view
-            self.size_bytes += size
-            while self.size_bytes > self.limit_bytes:
-                self.size_bytes -= _size_bytes(self._views.popitem(last=False)[1])
-
-
-def _size_bytes(view: View) -> int:
-    """Memory held by a view."""
-    return view.rgb.nbytes + (0 if view.alpha is None else view.alpha.nbytes)
 
 
 def _select(frames: Sequence[int], selection: str, name: str) -> range:

@@ -28,7 +28,14 @@ LOGS = ("none", "tensorboard")
 
 # Values of these keys are taken literally, whatever characters they contain.
 _LITERAL_KEYS = frozenset(
-    {"capture.path", "capture.frames", "capture.test", "capture.exposure", "out"}
+    {
+        "capture.path",
+        "capture.frames",
+        "capture.test",
+        "capture.exposure",
+        "capture.cache_folder",
+        "out",
+    }
 )
 
 # What a bit rate is composed with until the capture tells which of the rates it is closest to.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bake.capture import Capture, CaptureOptions
 from bake.captures.box import parse_box
+from bake.captures.exposure import compensated
 from bake.captures.registry import detect_loader, load_loader
 from bake.captures.source import Source
 from bake.errors import BakeError, CaptureError
@@ -54,7 +55,7 @@ def _inspect(arguments: argparse.Namespace) -> Inspection:
         test=arguments.test,
     )
     loader = detect_loader(options.path) if options.loader == "auto" else options.loader
-    source = load_loader(loader)(options.path)
+    source = compensated(load_loader(loader)(options.path), arguments.exposure)
     capture = Capture(source, options)
     out = Path(arguments.out or f"{capture.name.replace(':', '-')}-inspection")
     prepare_folder(out)
@@ -108,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--loader", default="auto", help="as capture.loader")
     parser.add_argument("--box", default="", help="as capture.box: [x,y,z,x,y,z]")
     parser.add_argument("--test", default="", help="cameras to hold out, as capture.test")
+    parser.add_argument(
+        "--exposure",
+        default="",
+        metavar="GAINS",
+        help="as capture.exposure: what is found then comes on top of these gains",
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the report here; - prints it")
     parser.add_argument(
         "--out", help="folder for pictures and report (default: NAME-inspection, in this folder)"

@@ -40,6 +40,11 @@ class GainReader:
         gains = self.gains.get(view)
         return pixels if gains is None else apply_gains(pixels, gains)
 
+    def stamp(self, frame: int, view: int) -> str:
+        """The other reader's, and the gains."""
+        stamp = self.reader.stamp(frame, view)
+        return f"{stamp} times {self.gains[view]}" if stamp and view in self.gains else stamp
+
 
 def apply_gains(pixels: NDArray[Any], gains: tuple[float, float, float]) -> NDArray[Any]:
     """Light of a picture (rows, columns, 3 or 4), sRGB in uint8 or uint16, times gains, clipped."""

@@ -133,6 +133,14 @@ class StraightReader:
         maps: tuple[NDArray[Any], NDArray[Any]] = self._maps(view)
         return straightened(pixels, maps)
 
+    def stamp(self, frame: int, view: int) -> str:
+        """The other reader's, and the lens."""
+        stamp = self.reader.stamp(frame, view)
+        if not stamp or view not in self.lenses:
+            return stamp
+        camera, distortion = self.lenses[view]
+        return f"{stamp} straightened {distortion} of {_matrix(camera).tolist()}"
+
     def _make_maps(self, view: int) -> tuple[NDArray[Any], NDArray[Any]]:
         camera, distortion = self.lenses[view]
         return distortion.maps(camera, self.cameras[view])

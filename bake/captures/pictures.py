@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bake.captures.files import read_bounded
+from bake.captures.files import file_stamp, read_bounded
 from bake.errors import CaptureError
 from render.cameras import Camera
 
@@ -70,6 +70,10 @@ class FileReader:
         _check_depth(files.mask, mask)
         self._check_size(files.mask, view, (mask.shape[1], mask.shape[0]))
         return _join(pixels, mask)
+
+    def stamp(self, frame: int, view: int) -> str:
+        """The picture's file, and its mask's."""
+        return " + ".join(file_stamp(path) for path in self.files[frame, view] if path is not None)
 
     def _masked(self, files: PictureFiles) -> bool:
         """Whether a picture has an opacity of its own or beside it."""

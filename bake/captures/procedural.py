@@ -61,6 +61,10 @@ class ProceduralReader:
         """Draw one picture."""
         return draw(pose(_FIRST_PHASE + frame / FRAMES_PER_LOOP), self.cameras[view])
 
+    def stamp(self, frame: int, view: int) -> str:
+        """None: how it is drawn is in no file."""
+        return ""
+
 
 def open_source(path: str) -> Source:
     """Set up the rig; ``path`` may carry the frame count and the picture size after colons.

@@ -44,6 +44,15 @@ class Reader(Protocol):
             CaptureError: if the picture cannot be decoded or does not fit its camera.
         """
 
+    def stamp(self, frame: int, view: int) -> str:
+        """What tells one picture from all others, without reading it; "" if nothing does.
+
+        It changes when the picture's files do, or what is done to their pixels.
+
+        Raises:
+            CaptureError: if a file is missing.
+        """
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:

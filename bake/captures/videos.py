@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.files import file_stamp
 from bake.errors import CaptureError
 from hwcodec import HwcodecError, Movie, open_movie
 from render.cameras import Camera
@@ -67,6 +68,12 @@ class VideoReader:
         except HwcodecError as error:
             raise CaptureError(str(error)) from error
         return pixels if mask is None else np.dstack([pixels, mask])
+
+    def stamp(self, frame: int, view: int) -> str:
+        """The video, that of the masks, and the place in them."""
+        video = self.videos[view]
+        movies = [movie for movie in (video.picture, video.mask) if movie is not None]
+        return " + ".join(file_stamp(movie.path) for movie in movies) + f" picture {frame}"
 
     def _check(self, movie: Movie, view: int, last: int) -> None:
         facts, camera = movie.facts, self.cameras[view]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bake.capture import READ_THREADS
+from bake.captures.rhythm import fits_by_shift
 from bake.captures.source import Source
 from bake.inspection.agreement import Agreement
 from bake.inspection.consensus import collect_votes
@@ -154,7 +155,10 @@ def lags_by_rhythm(window: Window) -> Timing:
     beats = np.log(np.maximum(window.energy, 1e-6))
     likeness = np.array(
         [
-            _likeness(beats[:, row], np.median(np.delete(beats, row, 1), axis=1))
+            # By shifts, which count from late to ahead as lags do the other way.
+            fits_by_shift(
+                beats[:, row], np.median(np.delete(beats, row, 1), axis=1), len(_LAGS) // 2
+            )[::-1]
             for row in range(beats.shape[1])
         ]
     )
@@ -232,15 +236,3 @@ def _mask_at(window: Window, view: int, place: int) -> Mask | None:
 def _differing(one: Mask, other: Mask | None) -> float:
     """Pixels that are in one of both only; infinitely many where there is nothing to compare."""
     return np.inf if other is None else float(np.count_nonzero(one ^ other))
-
-
-def _likeness(beats: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Correlation with the others at every lag, positive where ``beats`` are ahead of them."""
-    found = []
-    for lag in _LAGS:
-        mine = beats[max(0, -lag) : len(beats) - max(0, lag)]
-        theirs = others[max(0, lag) : len(others) - max(0, -lag)]
-        spread = float(np.std(mine) * np.std(theirs))
-        shared = float(np.mean((mine - mine.mean()) * (theirs - theirs.mean())))
-        found.append(shared / spread if spread > 0 else 0.0)
-    return np.array(found)

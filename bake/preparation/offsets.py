@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.rhythm import fits_by_shift, standardized
 from bake.errors import CaptureError
 from bake.preparation.recordings import Recording
 from hwcodec import HwcodecError
@@ -51,7 +52,7 @@ def hints_of(energies: Mapping[str, Energy]) -> dict[str, int]:
     count = min((len(energy) for energy in energies.values()), default=0)
     if count < _LEAST_FRAMES + 2 * _MOST_SHIFT or len(energies) < 3:
         return {}
-    scaled = {label: _scaled(energy[:count]) for label, energy in energies.items()}
+    scaled = {label: standardized(energy[:count]) for label, energy in energies.items()}
     found = {}
     for label, own in scaled.items():
         others = np.median([each for name, each in scaled.items() if name != label], axis=0)
@@ -89,21 +90,10 @@ def _change(now: NDArray[np.float32], before: NDArray[np.float32]) -> float:
     return float((change - noise).clip(0).mean())
 
 
-def _scaled(energy: Energy) -> Energy:
-    middle = energy - energy.mean()
-    scaled: Energy = middle / max(float(middle.std()), 1e-9)
-    return scaled
-
-
 def _best_shift(own: Energy, others: Energy) -> int:
     """How late a series is; 0 unless that is told without doubt."""
-    count, shifts = len(own), range(-_MOST_SHIFT, _MOST_SHIFT + 1)
-    fits = {}
-    for shift in shifts:
-        late = own[max(0, shift) : count + min(0, shift)]
-        early = others[max(0, -shift) : count + min(0, -shift)]
-        fits[shift] = float((_scaled(late) * _scaled(early)).mean())
-    best = max(shifts, key=lambda shift: fits[shift])
-    rest = max(fit for shift, fit in fits.items() if shift != best)
+    fits = fits_by_shift(own, others, _MOST_SHIFT)
+    best = int(np.argmax(fits))
+    rest = float(np.delete(fits, best).max())
     is_sure = fits[best] >= _LEAST_FIT and fits[best] - rest >= _LEAST_LEAD
-    return best if is_sure else 0
+    return best - _MOST_SHIFT if is_sure else 0

@@ -148,3 +148,7 @@ class ShotReader:
         recording = self.recordings[view]
         picks = self.picks[recording.label]
         return open_shots(recording, picks, self.windows[view], self.plan).read(frame)
+
+    def stamp(self, frame: int, view: int) -> str:
+        """None: what is looked at once is not kept."""
+        return ""

@@ -54,6 +54,14 @@ def test_options_reach_the_capture(sphere_folder, capsys) -> None:
     assert [camera["split"] for camera in report["cameras"]].count("test") == 2
 
 
+def test_gains_are_applied_before_colors_are_compared(capsys) -> None:
+    assert inspect_capture(["procedural:1:64", "--exposure", "2=0.5", "--json", "-"]) == 1
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    blamed = [each for each in findings if each["verdict"] == "fault"]
+    assert [(each["view"], each["cause"]) for each in blamed] == [(2, "exposure")]
+    assert blamed[0]["value"] == pytest.approx(0.5, abs=0.05)
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -65,6 +73,7 @@ def test_options_reach_the_capture(sphere_folder, capsys) -> None:
         ["SPHERE", "--box", "one,two"],
         ["SPHERE", "--loader", "unheard-of"],
         ["SPHERE", "--test", "nobody"],
+        ["SPHERE", "--exposure", "nobody=2"],
         ["SPHERE", "--out", "a\0b"],
     ],
 )
