@@ -25,12 +25,14 @@ class MovieFacts:
     """What a video file says of itself.
 
     Attributes:
-        width, height: of its pictures, in pixels.
+        width, height: of its pictures as they are shown, in pixels.
         times: when each picture is shown, in seconds from the file's own zero, in order.
         keys: pictures that decoding can begin at, in order.
         codec: FFmpeg's name for it.
         stream: which of the file's videos it is.
         transfer: number of its transfer function, as ISO/IEC 23091-2 counts them; 2 if not stated.
+        turn: quarter turns, counterclockwise, from coded to shown pictures. Phones film lying
+            pictures and ask for a turn; all tools that extract pictures for calibration obey.
     """
 
     width: int
@@ -40,6 +42,7 @@ class MovieFacts:
     codec: str
     stream: int = 0
     transfer: int = 2
+    turn: int = 0
 
     @property
     def frame_count(self) -> int:
@@ -100,8 +103,7 @@ class Movie:
                 shown = frame.pts * frame.time_base
                 self._next = bisect_right(facts.times, shown)
                 if shown == facts.times[index]:
-                    self._check_upright(frame.rotation)
-                    return self._checked(libav.rgb_of(frame))
+                    return self._checked(np.rot90(libav.rgb_of(frame), facts.turn))
                 if shown > facts.times[index]:
                     break
         except HwcodecError:
@@ -131,14 +133,6 @@ class Movie:
         self._file.seek(round(facts.times[key] / stream.time_base), stream=stream, backward=True)
         self._pictures, self._next = self._file.decode(stream), key
 
-    def _check_upright(self, degrees: int) -> None:
-        """Phones film lying pictures and ask for a turn; cameras are calibrated on either."""
-        if degrees:
-            raise UnsupportedConfig(
-                f"{self.path} is to be shown turned by {degrees} degrees, expected upright "
-                "pictures; convert it once with a program that turns them"
-            )
-
     def _checked(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture, if it has the size that the file promised."""
         if rgb.shape != (self.facts.height, self.facts.width, 3):
@@ -146,7 +140,7 @@ class Movie:
                 f"{self.path} changes its size to {rgb.shape[1]}x{rgb.shape[0]}, expected "
                 f"{self.facts.width}x{self.facts.height} throughout; convert it to one size"
             )
-        return rgb
+        return np.ascontiguousarray(rgb)
 
     def _damaged(self, index: int, reason: str) -> BitstreamError:
         return BitstreamError(
@@ -162,6 +156,7 @@ def open_movie(path: str | Path, device: str | None = None) -> Movie:
 
     Raises:
         BitstreamError: if it holds no video, or packets without times.
+        UnsupportedConfig: if it asks to be turned by something else than quarter turns.
         BackendUnavailable: if no library that reads video is installed.
     """
     libav, place = _libav(), Path(path)
@@ -183,6 +178,7 @@ def open_movie(path: str | Path, device: str | None = None) -> Movie:
             unit, codec = Fraction(stream.time_base), stream.codec_context.name
             transfer = int(stream.codec_context.color_trc)
             place_in_file = list(file.streams.video).index(stream)
+            rotation = _rotation(file, stream)
     # The wrappers take names in a file for UTF-8, and read what any header promises.
     except (libav.FFmpegError, OSError, ValueError, MemoryError) as error:
         raise BitstreamError(
@@ -195,7 +191,39 @@ def open_movie(path: str | Path, device: str | None = None) -> Movie:
             f"{place} has {len(times)} pictures at {len(set(times))} times, {len(keys)} of them "
             "key pictures, expected pictures of different times; convert it to MP4 again"
         )
-    return Movie(place, MovieFacts(*size, times, keys, codec, place_in_file, transfer), device)
+    turn = _quarter_turns(place, rotation)
+    size = size[::-1] if turn % 2 else size
+    facts = MovieFacts(*size, times, keys, codec, place_in_file, transfer, turn)
+    return Movie(place, facts, device)
+
+
+def _rotation(file: Any, stream: Any) -> int:  # noqa: ANN401 -- PyAV's own
+    """Degrees, counterclockwise, by which the first picture asks to be turned.
+
+    Only decoded pictures tell. Where there is none, reading says so later.
+    """
+    libav = _libav()
+    try:
+        file.seek(0, stream=stream, backward=True)
+        return next((frame.rotation for frame in file.decode(stream)), 0)
+    except (libav.FFmpegError, ValueError, MemoryError):
+        return 0
+
+
+def _quarter_turns(place: Path, degrees: int) -> int:
+    """The turn in steps of 90 degrees, 0..3.
+
+    Raises:
+        UnsupportedConfig: if it is another one.
+    """
+    quarters = round(degrees / 90)
+    # Degrees were cut to whole numbers.
+    if abs(degrees - 90 * quarters) > 1:
+        raise UnsupportedConfig(
+            f"{place} is to be shown turned by {degrees} degrees, expected a multiple of 90; "
+            "convert it once with a program that turns pictures"
+        )
+    return quarters % 4
 
 
 def _libav() -> Any:  # noqa: ANN401 -- a module

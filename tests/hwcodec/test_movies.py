@@ -6,6 +6,7 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -142,19 +143,42 @@ def test_damage_is_named_or_decoded_but_never_crashes(movie, tmp_path) -> None:
                 opened.read(index)
 
 
-def test_a_video_that_asks_to_be_turned_is_refused(tmp_path) -> None:
-    path = tmp_path / "phone.mp4"
+def filmed_lying(path: Path, degrees: float) -> Path:
     with libav.av.open(str(path), "w") as file:
-        stream = file.add_stream("libx264", rate=30)
+        stream = file.add_stream("libx264", rate=30, options={"crf": "4"})
         stream.width, stream.height, stream.pix_fmt = COLUMNS, ROWS, "yuv420p"
-        stream.set_display_rotation(90)
-        file.mux(stream.encode(libav.av.VideoFrame.from_ndarray(picture(0), format="rgb24")))
+        stream.set_display_rotation(degrees)
+        for index in range(6):
+            frame = libav.av.VideoFrame.from_ndarray(picture(index), format="rgb24")
+            file.mux(stream.encode(frame))
         file.mux(stream.encode())
-    with (
-        pytest.raises(UnsupportedConfig, match=r"turned by -?90 degrees, expected upright"),
-        open_movie(path) as opened,
+    return path
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, -90])
+def test_a_video_that_asks_to_be_turned_is_turned_as_others_do_it(tmp_path, degrees) -> None:
+    path = filmed_lying(tmp_path / "phone.mp4", degrees)
+    others = cv2.VideoCapture(str(path))
+    with open_movie(path) as opened:
+        for index in range(6):
+            is_there, shown = others.read()
+            assert is_there
+            expected = cv2.cvtColor(shown, cv2.COLOR_BGR2RGB).astype(int)
+            found = opened.read(index)
+            assert found.flags.c_contiguous
+            assert found.shape == expected.shape
+            assert (opened.facts.height, opened.facts.width) == expected.shape[:2]
+            # Two ways from coded chroma to colors; the red corner stands elsewhere by far more.
+            assert np.abs(found - expected).mean() < 4
+    others.release()
+
+
+def test_a_turn_that_is_no_quarter_is_refused(tmp_path) -> None:
+    path = filmed_lying(tmp_path / "leaning.mp4", 30)
+    with pytest.raises(
+        UnsupportedConfig, match=r"turned by -?(29|30) degrees, expected a multiple"
     ):
-        opened.read(0)
+        open_movie(path)
 
 
 def test_chroma_is_smooth_between_its_samples(made) -> None:
