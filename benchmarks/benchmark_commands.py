@@ -24,6 +24,7 @@ from benchmarks.encode_benchmark import (
 )
 from benchmarks.ffmpeg_program import ProgramError, find_ffmpeg
 from benchmarks.march_benchmark import MarchPlan, run_march_benchmark
+from benchmarks.memory_commands import measure_memory
 from benchmarks.output import aligned, describe_environment, write_json
 from benchmarks.playback_commands import measure_playback
 from benchmarks.provenance import environment
@@ -57,6 +58,7 @@ def benchmark(argv: Sequence[str] | None = None) -> int:
         "gl": measure_drawing,
         "browser": measure_in_browser,
         "playback": measure_playback,
+        "memory": measure_memory,
         "rate-model": measure_rate_model,
         "rd": run_rd,
         "report": run_report,
