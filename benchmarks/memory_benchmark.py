@@ -32,8 +32,10 @@ _DISTANCE, _HALF_BOX = 4.0, 1.25
 _LEAST_RADIUS, _MOST_RADIUS = 0.9, 1.1
 # Codes of the noise on it: cameras' videos are never smooth.
 _NOISE = 12
-# What a bake needs memory for does not depend on how many steps it makes.
-_FEW_STEPS = (
+# The steps that a bake makes are no question of its memory. Its voxels are, and users choose
+# how many; with these the ball fits into the usual atlas.
+SETTINGS = (
+    "resolution=128",
     "coarse.iterations=10",
     "optimize.first_iterations=20",
     "optimize.group_iterations=10",
@@ -104,7 +106,7 @@ def write_rig(folder: Path, plan: RigPlan) -> None:
 
 
 def measure_bake(folder: Path, plan: BakePlan, out: Path) -> MemoryRow:
-    """Bake frames of a capture into ``out`` in a process of its own, in few steps.
+    """Bake frames of a capture into ``out`` in a process of its own, by `SETTINGS`.
 
     Raises:
         ProgramError: if the bake ends with an error.
@@ -114,7 +116,7 @@ def measure_bake(folder: Path, plan: BakePlan, out: Path) -> MemoryRow:
         f"capture.scale={plan.scale}",
         f"capture.frames=0:{plan.frame_count}",
         f"out={out}",
-        *_FEW_STEPS,
+        *SETTINGS,
     ]
     began = time.monotonic()
     done = subprocess.run(

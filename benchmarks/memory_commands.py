@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.command_words import positive, prepare_json, sizes
-from benchmarks.memory_benchmark import BakePlan, RigPlan, measure_bake, write_rig
+from benchmarks.memory_benchmark import SETTINGS, BakePlan, RigPlan, measure_bake, write_rig
 from benchmarks.output import aligned, describe_environment, write_json
 from benchmarks.provenance import environment
 from render.console import UsageError, say
@@ -67,6 +67,7 @@ def measure_memory(arguments: argparse.Namespace) -> None:
         "format": "videorf-memory-benchmark",
         "version": 1,
         "rig": asdict(rig),
+        "settings": [*SETTINGS],
         "rows": [row.to_json() for row in rows],
         **describe_environment(environment()),
     }
