@@ -9,7 +9,7 @@ from bake.memory import memory_named
 from bake.pipeline import bake
 from bake.progress import LineProgress, Progress
 from bake.sequence import BakedSequence
-from bake.status_progress import facts_of, recorded
+from bake.watching.status_progress import facts_of, recorded
 from hwcodec import ConstantQp, EncoderChoice
 from render.devices import choose_device
 

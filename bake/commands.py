@@ -26,8 +26,8 @@ from bake.progress import LineProgress, Progress
 from bake.rate_search import PackageRate
 from bake.scene_folder import check_out_folder
 from bake.sequence import open_sequence
-from bake.status_progress import Tolerant, facts_of, recorded
-from bake.tensorboard import TensorBoardProgress
+from bake.watching.status_progress import Tolerant, facts_of, recorded
+from bake.watching.tensorboard import TensorBoardProgress
 from hwcodec import (
     ConstantQp,
     ConstantQuality,

@@ -30,13 +30,13 @@ from bake.optimize import (
     carry_texels,
 )
 from bake.optimize_config import OptimizeConfig, ShadingConfig
-from bake.preview import preview
 from bake.progress import Progress
 from bake.scene_folder import SCENE_FILE
-from bake.scene_lock import only_bake
 from bake.sequence import BakedSequence, FieldSettings, Rig, Span, save_sequence
 from bake.sequence_record import without_paths
 from bake.trainer import FitReport
+from bake.watching.preview import preview
+from bake.watching.scene_lock import only_bake
 from hwcodec.records import finite_number, whole_number
 from render.devices import ON_CPU, DeviceChoice
 from render.mapping import MappingTable

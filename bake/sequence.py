@@ -5,8 +5,8 @@ SCENE/occupancy/GROUP-*.bin   union occupancy of each group, losslessly coded
 SCENE/shading/network-*.bin   weights of the shading network
 SCENE/atlas/FRAME-*.npy       texels of each frame, float16 (texels, channels)
 
-Beside it a bake tells of itself in status.json and log.jsonl (`bake.status`, `bake.run_log`) and,
-if asked to, in tensorboard/; nothing of that is part of the result or read to go on.
+Beside it a bake tells of itself in status.json and log.jsonl (`bake.watching`) and, if asked to, in
+tensorboard/; nothing of that is part of the result or read to go on.
 """
 
 import json

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bake.errors import BakeError
 from bake.progress import duration_text
-from bake.run_log import LogItem, read_log
 from bake.scene_folder import SCENE_FILE, STAGE_FOLDERS
-from bake.status import FINISHED, RUNNING, STOPPED, UNKNOWN, BakeStatus, read_status
+from bake.watching.run_log import LogItem, read_log
+from bake.watching.status import FINISHED, RUNNING, STOPPED, UNKNOWN, BakeStatus, read_status
 from render.console import UsageError, run, say
 
 # Seconds between two looks with --watch. A choice.

@@ -27,7 +27,7 @@ DOORS = {
     "hydra": {"bake/config.py", "bake/commands.py"},
     "omegaconf": {"bake/config.py", "bake/commands.py"},
     "numba.cuda": {"render/cuda_threads.py"},
-    "torch.utils": {"bake/tensorboard.py"},
+    "torch.utils": {"bake/watching/tensorboard.py"},
     "yaml": {"bake/captures/easyvolcap.py"},
 }
 FILE_LINES = 320

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from bake import status_commands as module
-from bake.process_mark import this_process
-from bake.run_log import LogProgress
 from bake.scene_folder import LOG_FILE, SCENE_FILE, STATUS_FILE
-from bake.status import BakeFacts, BakeStatus, write_status
 from bake.status_commands import bake_status, report_on
+from bake.watching.process_mark import this_process
+from bake.watching.run_log import LogProgress
+from bake.watching.status import BakeFacts, BakeStatus, write_status
 
 FACTS = BakeFacts("fox: 300 frames", "bake-sequence out=s rate=low", "folder", "cpu (asked)", "k")
 HERE = this_process()

@@ -14,10 +14,10 @@ from bake.artifacts import make_key
 from bake.capture import Capture
 from bake.encode_config import EncodeConfig
 from bake.pipeline import BakeConfig
-from bake.process_mark import this_process
 from bake.progress import Progress, SharedProgress, SilentProgress, StageClock
-from bake.run_log import LogProgress
-from bake.status import FAILED, FINISHED, STOPPED, BakeFacts, BakeStatus, write_status
+from bake.watching.process_mark import this_process
+from bake.watching.run_log import LogProgress
+from bake.watching.status import FAILED, FINISHED, STOPPED, BakeFacts, BakeStatus, write_status
 from render.console import Terminated, warn
 from render.devices import DeviceChoice
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bake.run_log import LOG_FORMAT, LogProgress, read_log
 from bake.scene_folder import LOG_FILE
-from bake.status import BakeFacts
+from bake.watching.run_log import LOG_FORMAT, LogProgress, read_log
+from bake.watching.status import BakeFacts
 
 FACTS = BakeFacts("fox", "bake-sequence", key="one")
 

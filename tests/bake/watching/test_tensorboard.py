@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from bake import tensorboard as module
 from bake.commands import bake_sequence
 from bake.config import ConfigError, load_command
 from bake.errors import CaptureError
-from bake.tensorboard import EVENT_FOLDER, TensorBoardProgress
+from bake.watching import tensorboard as module
+from bake.watching.tensorboard import EVENT_FOLDER, TensorBoardProgress
 
 
 class Events:

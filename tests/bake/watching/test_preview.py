@@ -9,7 +9,7 @@ import torch
 
 from bake.capture import Capture
 from bake.optimize import GroupScene, OptimizeConfig, build_group
-from bake.preview import preview
+from bake.watching.preview import preview
 from render.occupancy import OccupancyGrid, cover
 from render.shading import ShadingMlp, ShadingShape
 

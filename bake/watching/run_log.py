@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bake.progress import SilentProgress, StageClock
 from bake.scene_folder import LOG_FILE
-from bake.status import BakeFacts, read_figures
+from bake.watching.status import BakeFacts, read_figures
 from hwcodec import replace_file
 from hwcodec.records import any_text, finite_number, named_values, parse_json, whole_number
 

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from bake import scene_lock as module
 from bake.errors import FolderError
 from bake.pipeline import bake
-from bake.process_mark import this_process
 from bake.progress import SilentProgress
 from bake.scene_folder import STATUS_FILE
-from bake.scene_lock import only_bake
-from bake.status import BakeFacts, BakeStatus, write_status
+from bake.watching import scene_lock as module
+from bake.watching.process_mark import this_process
+from bake.watching.scene_lock import only_bake
+from bake.watching.status import BakeFacts, BakeStatus, write_status
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 locks = pytest.mark.skipif(os.name != "posix", reason="locks as POSIX systems do")
 HOLD = (
-    "import sys; from pathlib import Path; from bake.scene_lock import only_bake\n"
+    "import sys; from pathlib import Path; from bake.watching.scene_lock import only_bake\n"
     "with only_bake(Path(sys.argv[1])):\n"
     "    print('held', flush=True); input()\n"
 )

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bake.errors import ArtifactError
-from bake.process_mark import ProcessMark, this_process
 from bake.scene_folder import STATUS_FILE
-from bake.status import BakeFacts, BakeStatus, read_status, write_status
+from bake.watching.process_mark import ProcessMark, this_process
+from bake.watching.status import BakeFacts, BakeStatus, read_status, write_status
 
 HERE = this_process()
 GONE = replace(HERE, start="1")

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bake.errors import ArtifactError, FolderError
-from bake.status import RUNNING, BakeStatus, read_status
+from bake.watching.status import RUNNING, BakeStatus, read_status
 from render.console import warn
 
 # What the kernel answers where somebody else holds the lock; anything else means it knows no locks.

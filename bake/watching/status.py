@@ -1,7 +1,7 @@
 """The record that a bake keeps of itself in its scene folder, and what can be told from it.
 
 SCENE/status.json   where the bake is: `BakeStatus`, rewritten as it goes
-SCENE/log.jsonl     how it got there: see `bake.run_log`
+SCENE/log.jsonl     how it got there: see `bake.watching.run_log`
 
 Neither is part of the result: a bake without them is resumed and encoded all the same.
 """
@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from bake.errors import ArtifactError
-from bake.process_mark import ProcessMark
 from bake.scene_folder import STATUS_FILE, STATUS_FORMAT
+from bake.watching.process_mark import ProcessMark
 from hwcodec import replace_file
 from hwcodec.records import (
     any_text,

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bake import status_progress as module
 from bake.progress import SharedProgress, SilentProgress
-from bake.run_log import read_log
 from bake.scene_folder import LOG_FILE, STATUS_FILE
-from bake.status import BakeFacts, BakeStatus, read_status
-from bake.status_progress import StatusProgress, Tolerant, facts_of, recorded
+from bake.watching import status_progress as module
+from bake.watching.run_log import read_log
+from bake.watching.status import BakeFacts, BakeStatus, read_status
+from bake.watching.status_progress import StatusProgress, Tolerant, facts_of, recorded
 from render.console import Terminated
 from render.devices import ON_CPU
 

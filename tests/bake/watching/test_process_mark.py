@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bake import process_mark as module
-from bake.process_mark import ProcessMark, this_process
+from bake.watching import process_mark as module
+from bake.watching.process_mark import ProcessMark, this_process
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of processes")
 
