@@ -4,7 +4,7 @@ BakeError
 ├── CaptureError     the multi-view video cannot be used as it is
 ├── CapacityError    the scene does not fit the atlas, grid or memory it was given
 ├── ArtifactError    a stage's stored result is missing, damaged or from other settings
-└── FolderError      the out folder holds something else than a bake
+└── FolderError      the out folder holds something else, or is being written to
 """
 
 
@@ -25,7 +25,7 @@ class ArtifactError(BakeError, ValueError):
 
 
 class FolderError(BakeError, ValueError):
-    """The folder that a bake should go to holds something else; choose another one."""
+    """The folder of a result holds something else, or another run writes there; choose another."""
 
 
 class ExtraMissingError(BakeError, ValueError):

@@ -3,11 +3,12 @@
 How much changes from picture to picture rises and falls for all cameras at the same frames, as they
 see the same motion. A camera whose rises fit those of the others best some frames away is late.
 
-Limits: even motion, or none, tells nothing, and then nothing is said; flicker of lamps and the
+Limits: even motion, or none, tells nothing, and then that is said; flicker of lamps and the
 exposure of one camera mislead; parts of a frame are not seen.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -27,18 +28,28 @@ _MOST_FRAMES = 300
 _SIDE = 160
 # Frames that a camera may be late or early, and that have to be left to compare.
 _MOST_SHIFT, _LEAST_FRAMES = 5, 12
-# Correlation that the best fit must have, and by how much it must lead over the next and over no
-# shift. Guessed; all hints on the captures tried were right with them.
+LEAST_PICTURES, LEAST_CAMERAS = 1 + _LEAST_FRAMES + 2 * _MOST_SHIFT, 3
+"""Without so many nothing can be told."""
+# Correlation that the best fit must have, and by how much it must lead over no shift, and over all
+# but its neighbors, which slow motion fits nearly as well. Guessed; all hints on the captures tried
+# were right with them.
 _LEAST_FIT, _LEAST_LEAD = 0.6, 0.15
 # Change that is noise: codes, and multiples of the median's; and what is added before the logarithm
 # so that a still scene is even. Guessed.
 _STILL_CODES, _STILL_SHARE, _STILL = 1.0, 4.0, 0.02
 
 
+class Hint(NamedTuple):
+    """Frames that a camera seems late by; unless ``is_sure``, its motion does not tell."""
+
+    frames: int
+    is_sure: bool
+
+
 def offset_hints(
     recordings: Mapping[str, Recording], picks: Mapping[str, Sequence[int]]
-) -> dict[str, int]:
-    """Frames that cameras seem late by, as ``--offset`` takes them; none of those that fit.
+) -> dict[str, Hint]:
+    """How late every camera seems, in frames as ``--offset`` takes them; empty: nothing is told.
 
     Raises:
         CaptureError: if a picture cannot be decoded.
@@ -47,19 +58,17 @@ def offset_hints(
     return hints_of(energies)
 
 
-def hints_of(energies: Mapping[str, Energy]) -> dict[str, int]:
-    """Frames that each series of changes is late by against the median of the others."""
+def hints_of(energies: Mapping[str, Energy]) -> dict[str, Hint]:
+    """How late each series of changes is against the median of the others; empty for too few."""
     count = min((len(energy) for energy in energies.values()), default=0)
-    if count < _LEAST_FRAMES + 2 * _MOST_SHIFT or len(energies) < 3:
+    if count < LEAST_PICTURES - 1 or len(energies) < LEAST_CAMERAS:
         return {}
     scaled = {label: standardized(energy[:count]) for label, energy in energies.items()}
-    found = {}
+    hints = {}
     for label, own in scaled.items():
         others = np.median([each for name, each in scaled.items() if name != label], axis=0)
-        shift = _best_shift(own, others)
-        if shift:
-            found[label] = shift
-    return found
+        hints[label] = _hint(own, others)
+    return hints
 
 
 def _energy(recording: Recording, picks: Sequence[int]) -> Energy:
@@ -90,10 +99,10 @@ def _change(now: NDArray[np.float32], before: NDArray[np.float32]) -> float:
     return float((change - noise).clip(0).mean())
 
 
-def _best_shift(own: Energy, others: Energy) -> int:
-    """How late a series is; 0 unless that is told without doubt."""
+def _hint(own: Energy, others: Energy) -> Hint:
     fits = fits_by_shift(own, others, _MOST_SHIFT)
     best = int(np.argmax(fits))
-    rest = float(np.delete(fits, best).max())
-    is_sure = fits[best] >= _LEAST_FIT and fits[best] - rest >= _LEAST_LEAD
-    return best - _MOST_SHIFT if is_sure else 0
+    away = np.abs(np.arange(len(fits)) - best) > 1
+    away[_MOST_SHIFT] = best != _MOST_SHIFT
+    is_sure = fits[best] >= _LEAST_FIT and fits[best] - fits[away].max() >= _LEAST_LEAD
+    return Hint(best - _MOST_SHIFT, bool(is_sure))

@@ -10,7 +10,7 @@ from bake.captures.source import Source, Split, every_eighth
 from bake.errors import CaptureError
 from bake.preparation.calibration import Calibration, matched, read_calibration
 from bake.preparation.chroma_key import ChromaKey
-from bake.preparation.offsets import offset_hints
+from bake.preparation.offsets import LEAST_CAMERAS, LEAST_PICTURES, offset_hints
 from bake.preparation.recordings import Recording, find_videos, open_recordings
 from bake.preparation.shots import MaskPlan, ShotReader, plan_masks
 from bake.preparation.timeline import Timeline, TimelineOptions, build_timeline
@@ -18,6 +18,8 @@ from bake.preparation.windows import Window, whole_window, window_around
 from render.geometry import Aabb
 
 Teller = Callable[[str], None]
+# Cameras that one note names. A choice.
+_NAMED_AT_MOST = 8
 """Takes a sentence for people about a decision."""
 
 
@@ -119,14 +121,31 @@ def _tell_offsets(
     """Say which cameras seem late or early; what to do about it is the user's to judge."""
     hints = offset_hints(recordings, timeline.picks)
     if not hints:
-        tell("no camera seems late or early by whole frames")
-    for label, late in hints.items():
-        stated = options.timeline.offsets.get(label, 0)
         tell(
-            f"camera {label} seems {abs(late)} frame{'s' if abs(late) > 1 else ''} "
-            f"{'late' if late > 0 else 'early'}; look at it, and give --offset "
-            f"{label}={stated + late} if it is so"
+            "whether a camera is late cannot be told: that takes "
+            f"{LEAST_PICTURES} pictures of {LEAST_CAMERAS} cameras"
         )
+    open_ones = []
+    for label, hint in hints.items():
+        late = f"{_frames(hint.frames)} {'late' if hint.frames > 0 else 'early'}"
+        stated = options.timeline.offsets.get(label, 0) + hint.frames
+        if not hint.is_sure:
+            open_ones.append(f"{label} ({late}?)" if hint.frames else label)
+        elif hint.frames:
+            tell(
+                f"camera {label} seems {late}; look at it, and give --offset {label}={stated} "
+                "if it is so"
+            )
+    if open_ones:
+        names = ", ".join(open_ones[:_NAMED_AT_MOST])
+        more = f" and {len(open_ones) - _NAMED_AT_MOST} more" * (len(open_ones) > _NAMED_AT_MOST)
+        tell(f"motion does not tell whether these cameras are late: {names}{more}; look at them")
+    elif hints and not any(hint.frames for hint in hints.values()):
+        tell("no camera seems late or early by whole frames")
+
+
+def _frames(count: int) -> str:
+    return f"{abs(count)} frame{'s' if abs(count) > 1 else ''}"
 
 
 def _cropped(

@@ -7,7 +7,8 @@ import importlib.metadata
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import cv2
 
 from bake.artifacts import make_key
 from bake.captures.compact_record import CAPTURE_FILE, CompactCamera, CompactCapture, to_document
-from bake.errors import CaptureError
+from bake.errors import ArtifactError, CaptureError, FolderError
+from bake.folder_lock import FolderTaken, locked
 from bake.preparation.plan import PreparationPlan, PrepareOptions, Teller, make_plan
 from bake.preparation.shots import open_shots
 from bake.preparation.writing import (
@@ -52,10 +54,41 @@ def prepare(
 
     Raises:
         CaptureError: naming what cannot be used and what to do about it.
+        FolderError: if another run is writing ``out``.
+        ArtifactError: if the disk refuses.
     """
     _check_out(out)
     plan = make_plan(places, options, tell)
     work = out.with_name(f".{out.name}.preparing")
+    with _only_preparation(work, out, tell):
+        written = _write_all(plan, work, progress)
+        _finish(plan, work, out)
+    return _summary(plan, written)
+
+
+@contextmanager
+def _only_preparation(work: Path, out: Path, tell: Teller) -> Iterator[None]:
+    """Keep other runs out of the folder that a capture is put together in."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtifactError(
+            f"cannot write to {work}: {error.strerror or error}; choose another folder"
+        ) from error
+    try:
+        with locked(work) as reason:
+            if reason:
+                tell(f"{work} cannot be locked ({reason}); let no other run write there meanwhile")
+            yield
+    except FolderTaken as error:
+        raise FolderError(
+            f"another prepare-capture is writing {out}, expected one at a time; wait until it "
+            "ends, stop it, or choose another folder"
+        ) from error
+
+
+def _write_all(plan: PreparationPlan, work: Path, progress: Progress) -> dict[str, WrittenCamera]:
+    """Every camera's videos, camera after camera; those of an earlier run are taken over."""
     written = {}
     progress.start("camera", len(plan.recordings))
     for label, target in _targets(plan, work).items():
@@ -70,8 +103,7 @@ def prepare(
         plan.recordings[label].movie.close()
         size = written[label].video_bytes + written[label].mask_bytes
         progress.advance(f"{label}: {words}{size / 1e6:.2f} MB, {written[label].psnr_db:.1f} dB")
-    _finish(plan, work, out)
-    return _summary(plan, written)
+    return written
 
 
 def _check_out(out: Path) -> None:
@@ -150,7 +182,7 @@ def _finish(plan: PreparationPlan, work: Path, out: Path) -> None:
         # Until here a stopped run would have needed them.
         shutil.rmtree(out / DONE_FOLDER, ignore_errors=True)
     except OSError as error:
-        raise CaptureError(
+        raise ArtifactError(
             f"cannot put {out} in place: {error.strerror or error}; make room and run the command "
             "again"
         ) from error

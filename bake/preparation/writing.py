@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bake.errors import CaptureError
+from bake.errors import ArtifactError, CaptureError
 from bake.preparation.shots import CameraShots
-from hwcodec import HwcodecError, MovieForm, MovieWriter, open_movie, replace_file
+from hwcodec import ContainerError, HwcodecError, MovieForm, MovieWriter, open_movie, replace_file
 from hwcodec.records import finite_number, named_values, parse_json, some_text, whole_number
 
 DONE_FOLDER = "done"
@@ -92,7 +92,8 @@ def write_camera(shots: CameraShots, target: CameraTarget) -> WrittenCamera:
     Pictures pass one at a time; three stay to be compared with what was written.
 
     Raises:
-        CaptureError: if a picture cannot be read, or the disk refuses.
+        CaptureError: if a picture cannot be read.
+        ArtifactError: if the disk refuses.
     """
     try:
         for path in (target.folder / target.video, target.folder / target.mask, target.record):
@@ -107,10 +108,12 @@ def write_camera(shots: CameraShots, target: CameraTarget) -> WrittenCamera:
             _compared(target.folder / target.video, kept),
         )
         replace_file(target.record, json.dumps(asdict(written)).encode())
+    except ContainerError as error:
+        raise ArtifactError(str(error)) from error
     except HwcodecError as error:
         raise CaptureError(str(error)) from error
     except OSError as error:
-        raise CaptureError(
+        raise ArtifactError(
             f"cannot write to {target.folder}: {error.strerror or error}; free some space or "
             "choose another folder, then run the command again to go on"
         ) from error

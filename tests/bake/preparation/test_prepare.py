@@ -9,6 +9,7 @@ import pytest
 
 from bake.capture import Capture, CaptureOptions, open_capture
 from bake.captures.registry import detect_loader
+from bake.folder_lock import locked
 from bake.preparation import prepare as preparation
 from bake.preparation import writing
 from hwcodec import MovieWriter
@@ -181,7 +182,7 @@ def test_other_settings_and_changed_videos_are_not_taken_over(studio, monkeypatc
 
     with monkeypatch.context() as patch:
         patch.setattr(preparation, "replace_file", refuse)
-        assert studio.prepare() == 2
+        assert studio.prepare() == 1
     assert "make room and run the command again" in capsys.readouterr().err
     studio.film(1, range(1, COUNT + 1))
     assert studio.prepare() == 0
@@ -207,7 +208,7 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_put_in_place(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", refuse)
-        assert studio.prepare() == 2
+        assert studio.prepare() == 1
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith("error: video ")
     assert "No space left on device; free some space" in told
@@ -274,3 +275,16 @@ def test_a_lens_is_straightened_once_and_straight_cameras_are_written(studio) ->
     assert np.abs(center - expected).max() < 0.9
     entry = json.loads((studio.out / "capture.json").read_text())["cameras"][0]["filmed"]
     assert Distortion(tuple(entry["distortion"][:4])).coefficients == coefficients
+
+
+def test_a_second_run_does_not_take_over_what_the_first_is_writing(studio, capsys) -> None:
+    work = studio.out.with_name(f".{studio.out.name}.preparing")
+    work.mkdir()
+    (work / "mine").write_text("")
+    with locked(work):
+        assert studio.prepare() == 2
+    said = capsys.readouterr().err
+    assert "another prepare-capture is writing" in said
+    assert "wait until it ends, stop it, or choose another folder" in said
+    assert [path.name for path in work.iterdir()] == ["mine"]
+    assert studio.prepare() == 0

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bake.errors import CaptureError
+from bake.errors import ArtifactError, CaptureError
 from bake.preparation import writing
 from bake.preparation.masks import VideoMasker
 from bake.preparation.recordings import open_recordings
@@ -120,10 +120,10 @@ def test_a_disk_that_refuses_is_one_sentence(shots, target, monkeypatch) -> None
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(writing, "replace_file", refuse)
-    with pytest.raises(CaptureError, match=r"cannot write to .*work: No space left.*to go on"):
+    with pytest.raises(ArtifactError, match=r"cannot write to .*work: No space left.*to go on"):
         write_camera(shots, target)
     blocked = replace(target, folder=target.folder / "video/cam0.mp4")
-    with pytest.raises(CaptureError, match="cannot write to"):
+    with pytest.raises(ArtifactError, match="cannot write to"):
         write_camera(shots, blocked)
 
 

@@ -14,7 +14,6 @@ from bake.errors import FolderError
 from bake.pipeline import bake
 from bake.progress import SilentProgress
 from bake.scene_folder import STATUS_FILE
-from bake.watching import scene_lock as module
 from bake.watching.process_mark import this_process
 from bake.watching.scene_lock import only_bake
 from bake.watching.status import BakeFacts, BakeStatus, write_status
@@ -134,14 +133,3 @@ def test_a_system_without_such_locks_is_told_of(tmp_path, monkeypatch, capsys) -
     monkeypatch.setitem(sys.modules, "fcntl", None)
     hold(tmp_path)
     assert "this system has no such locks" in capsys.readouterr().err
-
-
-@locks
-def test_no_descriptor_is_left_open(tmp_path, monkeypatch) -> None:
-    closed, close = [], os.close
-    monkeypatch.setattr(module.os, "close", lambda number: (closed.append(number), close(number)))
-    with only_bake(tmp_path):
-        with pytest.raises(FolderError):
-            hold(tmp_path)
-        assert len(closed) == 1
-    assert len(closed) == 2
