@@ -255,13 +255,15 @@ def _split(source: Source, test: str) -> Split:
     if not test:
         return source.split
     named = {name.strip() for name in test.split(",")}
-    if not named <= {*source.labels} or len(named) == len(source.labels):
-        raise CaptureError(
-            f"capture test is {test!r}, expected some but not all of the cameras "
-            f"{', '.join(source.labels)}"
-        )
+    unknown = sorted(named - {*source.labels})
     views = range(len(source.labels))
     held_out = tuple(view for view in views if source.labels[view] in named)
+    if unknown or len(held_out) == len(source.labels):
+        wrong = f"names {unknown[0]!r}" if unknown else "names every camera"
+        raise CaptureError(
+            f"capture test is {test!r} and {wrong}, expected some but not all of the cameras "
+            f"{', '.join(source.labels)}"
+        )
     return Split(tuple(view for view in views if view not in held_out), held_out)
 
 

@@ -2,18 +2,21 @@
 
     sparse/0/{cameras,images,points3D}.{bin,txt}
     images/NAME            one instant; images_2, images_4 and images_8 hold smaller pictures
-    images/STEM/*.png      a moving scene: a folder of pictures for every camera of the model
+    images/STEM/*.png      a moving scene: a folder of pictures for every camera of the model,
+                           whose names there are STEM.png or STEM/*.png, one for each camera
 
 The scene's box is found from the points.
 """
 
 import glob
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 from bake.captures.colmap_model import camera_of, read_model
 from bake.captures.folders import PICTURE_ENDINGS, Timeline, by_frame, numbered_pictures
+from bake.captures.labels import camera_labels
 from bake.captures.lens import straight_source
-from bake.captures.pictures import FileReader, picture_size
+from bake.captures.pictures import FileReader, check_present, picture_size
 from bake.captures.source import DEFAULT_FRAME_RATE, Source, every_eighth
 from bake.errors import CaptureError
 
@@ -31,10 +34,12 @@ def open_source(path: str) -> Source:
     folder = Path(path)
     model = read_model(_model_folder(folder))
     pictures = _picture_folder(folder)
-    labels = tuple(Path(picture.name).stem for picture in model.pictures)
-    timelines = [_timeline(pictures, picture.name) for picture in model.pictures]
+    names = [PurePosixPath(picture.name) for picture in model.pictures]
+    labels = camera_labels([[name] for name in names]) or tuple(map(str, names))
+    timelines = _timelines(pictures, names)
     files, views = by_frame(timelines, labels, [None] * len(labels))
     first = min(views)
+    check_present([files[first, view].picture for view in views[first]])
     cameras, lenses = [], []
     for view, picture in enumerate(model.pictures):
         camera, lens = camera_of(picture, model.lenses[picture.lens])
@@ -75,9 +80,26 @@ def _picture_folder(folder: Path) -> Path:
     )
 
 
-def _timeline(folder: Path, name: str) -> Timeline:
+def _timelines(pictures: Path, names: Sequence[PurePosixPath]) -> list[Timeline]:
+    """The pictures of every camera.
+
+    A rig's cameras are often calibrated on one picture each, in folders that hold their others.
+    """
+    folders = {name.parent for name in names}
+    if len(folders) == len(names) and PurePosixPath() not in folders:
+        timelines = [_of_folder(pictures / name.parent) for name in names]
+        if any(len(timeline) > 1 for timeline in timelines):
+            return timelines
+    return [_timeline(pictures, name) for name in names]
+
+
+def _of_folder(folder: Path) -> Timeline:
+    return numbered_pictures(folder) if folder.is_dir() else {}
+
+
+def _timeline(folder: Path, name: PurePosixPath) -> Timeline:
     """The pictures of one camera: a folder of them, or the one that the model names."""
-    of_camera = folder / Path(name).with_suffix("")
+    of_camera = folder / name.with_suffix("")
     if of_camera.is_dir():
         return numbered_pictures(of_camera)
     stated = folder / name

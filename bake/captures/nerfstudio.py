@@ -2,13 +2,19 @@
 
 Per entry: ``file_path``, ``transform_matrix`` and optionally ``mask_path``, ``time`` or
 ``frame_index``, ``camera_index`` and intrinsics of its own. Per file: intrinsics, ``fps``,
-``aabb`` and the split.
+``aabb`` and the split, and as ``ns-process-data`` has it ``ply_file_path``, points from which the
+box is found where masks do not tell it.
 """
 
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bake.captures.lens import Distortion
 from bake.captures.pictures import PictureFiles, picture_size
+from bake.captures.point_file import read_points
 from bake.captures.rig import Rig, Shot, is_moving, to_rig, to_source
 from bake.captures.source import Source, Split, every_eighth
 from bake.captures.transforms import (
@@ -38,7 +44,7 @@ def open_source(path: str) -> Source:
     """
     folder = Path(path)
     document = read_document(folder / "transforms.json")
-    aabb = to_aabb(document)
+    aabb = to_aabb(document) if "aabb" in document.values else None
     entries = document.records("frames")
     frames = to_frames(entries)
     shots = [
@@ -46,7 +52,20 @@ def open_source(path: str) -> Source:
         for entry, frame in zip(entries, frames, strict=True)
     ]
     rig = to_rig(shots, allow_gaps=is_moving(shots))
-    return to_source(folder, rig, to_rate(document), aabb, _split(document, folder, rig))
+    source = to_source(folder, rig, to_rate(document), aabb, _split(document, folder, rig))
+    return replace(source, points=_points(folder, document))
+
+
+def _points(folder: Path, document: Record) -> NDArray[np.float64] | None:
+    """The points of ``ply_file_path``, if that file is there.
+
+    ``ns-process-data`` writes them with ``applied_transform`` applied, as it does with the poses.
+    """
+    if "ply_file_path" not in document.values:
+        return None
+    path = folder / document.file_name("ply_file_path")
+    points = read_points(path) if path.is_file() else np.empty((0, 3))
+    return points if len(points) else None
 
 
 def to_shot(folder: Path, document: Record, entry: Record, frame: int) -> Shot:

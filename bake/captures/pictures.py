@@ -48,7 +48,7 @@ class FileReader:
         """Check that pictures exist, are whole and fit their camera; True if they carry masks."""
         wanted = frozenset(frames)
         chosen = {key: files for key, files in self.files.items() if key[0] in wanted}
-        _check_present([path for files in chosen.values() for path in files if path is not None])
+        check_present([path for files in chosen.values() for path in files if path is not None])
         for (_, view), files in chosen.items():
             for path in files:
                 if path is not None:
@@ -80,7 +80,7 @@ class FileReader:
         return files.mask is not None or decode_picture(files.picture).shape[2] == 4
 
     def _check_header(self, path: Path, view: int) -> None:
-        _check_present([path])
+        check_present([path])
         size = _header_size(path)
         if size is not None:
             self._check_size(path, view, size)
@@ -113,7 +113,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         CaptureError: if the file is missing or no picture.
     """
-    _check_present([path])
+    check_present([path])
     size = _header_size(path)
     if size is not None:
         _check_pixels(path, size)
@@ -141,8 +141,12 @@ def decode_picture(path: Path) -> NDArray[Any]:
     return np.asarray(cv2.cvtColor(pixels, order))
 
 
-def _check_present(paths: Sequence[Path]) -> None:
-    """Name the missing files, once, before anything is read."""
+def check_present(paths: Sequence[Path]) -> None:
+    """Name the missing files, once, before anything is read.
+
+    Raises:
+        CaptureError: if there are any.
+    """
     missing = [path for path in paths if not path.is_file()]
     if missing:
         named = ", ".join(str(path) for path in missing[:_NAMED_AT_MOST])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bake.captures.labels import camera_labels
 from bake.captures.lens import NO_DISTORTION, Distortion, straight_source
 from bake.captures.pictures import FileReader, PictureFiles
 from bake.captures.source import Source, Split
@@ -69,7 +70,7 @@ def to_rig(shots: Sequence[Shot], *, allow_gaps: bool) -> Rig:
             )
         files[shot.frame, view] = shot.files
         views.setdefault(shot.frame, []).append(view)
-    labels = tuple(str(view if isinstance(key, bytes) else key) for key, view in numbers.items())
+    labels = _labels(numbers, files)
     if not allow_gaps:
         _check_complete(views, labels)
     ordered = {frame: tuple(sorted(views[frame])) for frame in sorted(views)}
@@ -109,6 +110,17 @@ def _camera_key(shot: Shot) -> int | bytes:
     if shot.camera_index is not None:
         return shot.camera_index
     return bytes([shot.part]) + _identity(shot.camera)
+
+
+def _labels(
+    numbers: Mapping[int | bytes, int], files: Mapping[tuple[int, int], PictureFiles]
+) -> tuple[str, ...]:
+    """Names by the pictures of each view; where those tell nothing, the stated number or a rank."""
+    pictures: list[list[Path]] = [[] for _ in numbers]
+    for (_, view), each in files.items():
+        pictures[view].append(each.picture)
+    by_number = (str(view if isinstance(key, bytes) else key) for key, view in numbers.items())
+    return camera_labels(pictures) or tuple(by_number)
 
 
 def _in_order(keys: Iterable[int | bytes]) -> list[int | bytes]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bake.captures.labels import check_distinct
 from bake.errors import CaptureError
 from hwcodec.records import shown
 from render.cameras import Camera
@@ -75,7 +76,8 @@ class Source:
     points: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse captures that cannot be trained on or cannot be measured."""
+        """Refuse captures that cannot be trained on, measured, or spoken of."""
+        check_distinct(self.name, self.labels)
         for part, views in (("train", self.split.train), ("test", self.split.test)):
             if not views:
                 raise CaptureError(

@@ -143,6 +143,34 @@ def test_a_folder_of_pictures_per_camera_is_a_moving_scene(colmap) -> None:
         opened(folder)
 
 
+@pytest.mark.parametrize("frames", [(0,), (0, 1, 5)])
+def test_cameras_that_were_calibrated_in_folders_are_called_as_these(colmap, frames) -> None:
+    written = model()
+    written.pictures = [
+        (f"{name.removesuffix('.png')}/0000.png", lens, pose)
+        for name, lens, pose in written.pictures
+    ]
+    folder = colmap(written)
+    for number, picture in enumerate(painted(3)):
+        (folder / "images" / f"cam{number}.png").unlink()
+        for frame in frames:
+            write_picture(folder / f"images/cam{number}/{frame:04d}.png", picture)
+    capture = opened(folder, test="cam1")
+    assert capture.labels == ("cam0", "cam1")
+    assert capture.frame_indices == frames
+    assert capture.view(len(frames) - 1, 1).rgb[ROW, COLUMNS[1]].tolist() == list(PAINT)
+    (folder / "images/cam1/0000.png").unlink()
+    with pytest.raises(CaptureError, match=r"cam1|1 of 2 pictures are missing"):
+        opened(folder)
+
+
+def test_missing_pictures_are_counted_among_all(colmap) -> None:
+    folder = colmap()
+    (folder / "images/cam1.png").unlink()
+    with pytest.raises(CaptureError, match=r"1 of 2 pictures are missing: .*cam1\.png"):
+        opened(folder)
+
+
 LENSES = {
     "SIMPLE_PINHOLE": (),
     "SIMPLE_RADIAL": (-0.2,),

@@ -117,4 +117,4 @@ def test_what_is_missing_is_still_found_missing(nerfstudio) -> None:
     folder: Path = nerfstudio()
     (folder / "cam1" / "0001.png").unlink()
     with pytest.raises(CaptureError, match="0001"):
-        open_capture(CaptureOptions(str(folder), exposure="0=1.1,1=0.9"))
+        open_capture(CaptureOptions(str(folder), exposure="cam0=1.1,cam1=0.9"))

@@ -90,7 +90,7 @@ def test_whatever_changes_a_picture_makes_it_another_one(nerfstudio: Write, tmp_
     assert [count(), count(frames="1"), count(box=(0, 0, 0, 1, 1, 1))] == [4, 4, 4]
     assert count(scale=0.5) == 8
     assert count(background=(0.0, 0.5, 0.0)) == 12
-    assert count(exposure="0=1.5") == 14
+    assert count(exposure="cam0=1.5") == 14
     nerfstudio(lambda document: document.update(LENS))
     assert count() == 18  # All pictures were written anew, and are straightened.
     nerfstudio(lambda document: document.update(LENS | {"k1": -0.1}), 3)
