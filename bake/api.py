@@ -9,6 +9,7 @@ from bake.memory import memory_named
 from bake.pipeline import bake
 from bake.progress import LineProgress, Progress
 from bake.sequence import BakedSequence
+from bake.watching.earlier_bake import check_earlier
 from bake.watching.status_progress import facts_of, recorded
 from hwcodec import ConstantQp, EncoderChoice
 from render.devices import choose_device
@@ -34,6 +35,7 @@ def bake_capture(
     config = fit_bit_rate(command, words, capture).config
     call = f"bake_capture({path!r}, {str(out)!r}, {[*settings]!r})"
     about = facts_of(capture, config, device, call)
+    check_earlier(Path(out), about, may_replace=command.replace)
     with recorded(Path(out), about, progress or LineProgress()) as report, memory_named():
         return bake(capture, config, Path(out), report, device)
 

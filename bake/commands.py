@@ -26,6 +26,7 @@ from bake.progress import LineProgress, Progress
 from bake.rate_search import PackageRate
 from bake.scene_folder import check_out_folder
 from bake.sequence import open_sequence
+from bake.watching.earlier_bake import check_earlier
 from bake.watching.status_progress import Tolerant, facts_of, recorded
 from bake.watching.tensorboard import TensorBoardProgress
 from hwcodec import (
@@ -45,7 +46,8 @@ from render.devices import choose_device
 _BAKE_HELP = """usage: bake-sequence [KEY=VALUE ...]
 
 Bakes a multi-view capture into a scene folder. Run the same command again to resume a stopped
-bake; finished stages are taken over.
+bake; finished stages are taken over. Frames of other settings are kept safe: replace=true bakes
+over them.
 
   bake-sequence                                                 the built-in capture
   bake-sequence capture.path=DIR out=SCENE capture.scale=0.5 capture.frames=0:10
@@ -92,6 +94,7 @@ def _bake(words: Sequence[str]) -> None:
     capture = open_capture(command.capture)
     command = fit_bit_rate(command, words, capture)
     about = facts_of(capture, command.config, device, shlex.join(["bake-sequence", *words]))
+    check_earlier(out, about, may_replace=command.replace)
     sys.stderr.write(f"{about.capture}; scene box {capture.scene_box.origin}; device: {device}\n")
     observers = (LineProgress(), *_watchers(command, out))
     with recorded(out, about, *observers) as progress, memory_named():

@@ -54,7 +54,8 @@ class BakeCommand(BakeConfig):
     """A bake's settings plus where its result goes, where it runs and what watches it.
 
     ``out`` is the scene folder; ``device`` is auto, cpu or cuda; ``log`` is none, or tensorboard
-    for curves and, every ``log_pictures`` frames (0: never), a picture in ``out``/tensorboard.
+    for curves and, every ``log_pictures`` frames (0: never), a picture in ``out``/tensorboard;
+    ``replace`` lets frames of other settings in ``out`` be baked over.
 
     Raises:
         ValueError: if a setting is out of range, or ``out`` names no folder.
@@ -64,6 +65,7 @@ class BakeCommand(BakeConfig):
     device: str = "auto"
     log: str = "none"
     log_pictures: int = 10
+    replace: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an empty ``out``, which would mean the current folder."""

@@ -230,8 +230,9 @@ def read_provenance(value: object) -> Mapping[str, Any]:
 
 
 def without_paths(config: dict[str, object]) -> dict[str, object]:
-    """A configuration as a scene records it: with the capture's folder shortened to its name."""
+    """A configuration as a scene records it: the capture's folder as its name, and no other."""
     capture = config["capture"]
     if isinstance(capture, dict):
         capture["path"] = Path(str(capture["path"])).name
+        capture["cache_folder"] = ""
     return config

@@ -151,8 +151,9 @@ def check_present(paths: Sequence[Path]) -> None:
     if missing:
         named = ", ".join(str(path) for path in missing[:_NAMED_AT_MOST])
         more = f" and {len(missing) - _NAMED_AT_MOST} more" if len(missing) > _NAMED_AT_MOST else ""
+        count = f"{len(missing)} of {len(paths)} pictures are" if len(paths) > 1 else "a picture is"
         raise CaptureError(
-            f"{len(missing)} of {len(paths)} pictures are missing: {named}{more}, expected every "
+            f"{count} missing: {named}{more}, expected every "
             "listed file; complete the download or narrow the frames"
         )
 

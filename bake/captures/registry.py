@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bake.captures.source import Source
+from bake.captures.videos import VIDEO_ENDINGS
 from bake.errors import CaptureError
 
 
@@ -96,7 +97,9 @@ def detect_loader(path: str) -> str:
         if any(each.is_file() for each in found):
             return name
     known = [loader.markers[0] for loader in _LOADERS.values() if loader.markers]
+    remedy = "convert the capture to transforms.json"
+    if any(each.suffix.lower() in VIDEO_ENDINGS for each in Path(path).iterdir()):
+        remedy = "its videos become a capture with prepare-capture, given their cameras"
     raise CaptureError(
-        f"capture folder {path!r} holds no known format, expected one of {known} in it; "
-        "convert the capture to transforms.json"
+        f"capture folder {path!r} holds no known format, expected one of {known} in it; {remedy}"
     )

@@ -20,7 +20,9 @@ VERDICT_COLORS = {
 _OUTLINE = (255, 0, 200)
 _BEHIND = (236, 236, 236)
 SHEET_SIDE = 320
-_BAR, _GAP = 30, 6
+_BAR, _GAP, _EDGE = 42, 6, 6
+# Size of text, and the least that is still read.
+_TEXT, _LEAST_TEXT = 0.5, 0.32
 
 
 def contact_sheet(instant: Instant, labels: Sequence[str], findings: Sequence[Finding]) -> Picture:
@@ -59,5 +61,23 @@ def _tile(small: Small, label: str, findings: Sequence[Finding]) -> Picture:
     bar = np.full((_BAR, picture.shape[1], 3), VERDICT_COLORS[verdict], np.uint8)
     bad = [finding for finding in findings if finding.verdict is verdict]
     about = (bad[0].cause or bad[0].check) if bad and verdict is not Verdict.OK else ""
-    write_on(bar, f"{label}  {about}", (8, 20), (255, 255, 255))
+    for line, text in enumerate((label, about)):
+        shown, size = _fitted(text, picture.shape[1] - 2 * _EDGE)
+        write_on(bar, shown, (_EDGE, 17 + 18 * line), (255, 255, 255), size)
     return np.ascontiguousarray(np.vstack([bar, picture]))
+
+
+def _fitted(text: str, width: int) -> tuple[str, float]:
+    """The text and its size for so many pixels: smaller first, and then cut off with dots."""
+    size, shown = _TEXT, text
+    while shown and _width(shown, size) > width:
+        if size > _LEAST_TEXT:
+            size -= 0.02
+        else:
+            text = text[:-1]
+            shown = text and f"{text}..."
+    return shown, size
+
+
+def _width(text: str, size: float) -> int:
+    return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0])

@@ -135,8 +135,23 @@ def _trouble_lines(found: Inspection) -> list[str]:
         for finding in found.findings
         if finding.verdict is Verdict.NOT_CHECKED and finding.view is None
     ]
-    counts = [sum(f.verdict is v for f in found.findings) for v in (Verdict.FAULT, Verdict.WARNING)]
-    return [*lines, f"verdict: {found.verdict.value} ({counts[0]} faults, {counts[1]} warnings)"]
+    return [*lines, _verdict_line(found)]
+
+
+def _verdict_line(found: Inspection) -> str:
+    """The gravest verdict, and what it does not speak of."""
+    by_verdict = {v: [f for f in found.findings if f.verdict is v] for v in Verdict}
+    counts = [
+        _counted(len(by_verdict[Verdict.FAULT]), "fault"),
+        _counted(len(by_verdict[Verdict.WARNING]), "warning"),
+    ]
+    rig = [f.check for f in by_verdict[Verdict.NOT_CHECKED] if f.view is None]
+    skipped = f"; not checked: {', '.join(dict.fromkeys(rig))}" if rig else ""
+    return f"verdict: {found.verdict.value} ({', '.join(counts)}{skipped})"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _measured(finding: Finding) -> str:

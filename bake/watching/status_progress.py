@@ -113,7 +113,9 @@ def facts_of(capture: Capture, config: BakeConfig, device: DeviceChoice, call: s
         f"{capture.name}: {capture.frame_count} frames, {len(split.train)} training and "
         f"{len(split.test)} held-out views of {camera.width}x{camera.height}"
     )
-    trained = replace(config, encode=EncodeConfig())
+    # What decides the trained values, but for where pictures lie and how they are kept.
+    read = replace(config.capture, path="", loader="auto", cache_bytes=0, cache_folder="")
+    trained = replace(config, encode=EncodeConfig(), capture=read)
     key = make_key(trained, capture.name, list(capture.frame_indices))
     return BakeFacts(about, call, str(Path.cwd()), str(device), key)
 

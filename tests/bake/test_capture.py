@@ -219,6 +219,12 @@ def test_a_folder_of_an_unknown_format_is_refused_with_the_known_ones(tmp_path: 
         open_capture(CaptureOptions(path=str(tmp_path)))
 
 
+def test_a_folder_of_videos_is_sent_to_prepare_capture(tmp_path: Path) -> None:
+    (tmp_path / "cam00.MP4").write_bytes(b"")
+    with pytest.raises(CaptureError, match="become a capture with prepare-capture"):
+        open_capture(CaptureOptions(path=str(tmp_path)))
+
+
 def test_an_unknown_loader_is_refused_with_the_known_ones() -> None:
     with pytest.raises(CaptureError, match=r"expected auto or one of .*nerfstudio"):
         open_capture(CaptureOptions(loader="fbx"))

@@ -46,7 +46,7 @@ def test_faults_are_told_by_the_exit_code(sphere_folder, capsys) -> None:
 
 
 def test_options_reach_the_capture(sphere_folder, capsys) -> None:
-    words = ["--scale", "0.5", "--box=-1,-1,-1,1,1,1", "--test", "1,3", "--json", "-"]
+    words = ["--scale", "0.5", "--box=-1,-1,-1,1,1,1", "--test", "camera1,camera3", "--json", "-"]
     inspect_capture([str(sphere_folder), *words, "--loader", "nerfstudio"])
     report = json.loads(capsys.readouterr().out)
     assert report["cameras"][0]["width"] == 16

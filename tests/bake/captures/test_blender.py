@@ -93,7 +93,7 @@ def test_names_may_carry_their_extension(blender: Write) -> None:
         (lambda d: d.update(camera_angle_x=50.0), r"expected radians in \(0, pi\)"),
         (lambda d: d["frames"][0].update(time="now"), '"time" = .now.*expected a finite number'),
         (lambda d: d.update(frames={}), 'empty or wrong "frames"'),
-        (lambda d: d["frames"][0].update(file_path="./train/none"), "pictures are missing"),
+        (lambda d: d["frames"][0].update(file_path="./train/none"), "a picture is missing"),
     ],
 )
 def test_a_broken_file_is_refused_and_the_place_is_named(

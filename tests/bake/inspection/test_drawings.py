@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bake.inspection import contact_sheet as contact_sheet_module
 from bake.inspection.contact_sheet import VERDICT_COLORS, contact_sheet, write_on
 from bake.inspection.findings import Finding, Verdict
 from bake.inspection.rig_drawing import draw_rig, up_axis
@@ -106,3 +107,12 @@ def test_up_is_where_the_cameras_say(up, expected) -> None:
     lens = Lens(32, 32, 32)
     eyes = [(3, 0.2, 0.1), (2.5, 0.5, 0.3), (-2, 0.1, 0.2)]
     assert up_axis([look_at(eye, (0, 0, 0), up, lens=lens) for eye in eyes]) == expected
+
+
+@pytest.mark.parametrize("width", [40, 90, 320])
+def test_titles_are_made_to_fit_their_pictures(width) -> None:
+    for text in ("", "cam00", "cam00 mask consistency and more", "x" * 400):
+        shown, size = contact_sheet_module._fitted(text, width)
+        assert contact_sheet_module._width(shown, size) <= width
+        assert size > 0.29
+        assert shown == text or shown.endswith("...") or not shown

@@ -97,7 +97,7 @@ def test_the_table_says_what_to_do_and_ends_with_the_verdict(found) -> None:
     text = report.to_table(found)
     assert text.index("camera cam02: too bright") < text.index("camera cam01: cut off")
     assert "not checked: timing: nothing moves" in text
-    assert text.endswith("verdict: fault (1 faults, 1 warnings)")
+    assert text.endswith("verdict: fault (1 fault, 1 warning; not checked: timing)")
 
 
 def test_the_box_can_be_pasted_into_a_bake(found) -> None:
