@@ -8,13 +8,14 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from bake.capture import Capture
 from bake.encode_config import bits_per_second
@@ -102,13 +103,32 @@ def load_command(overrides: Sequence[str] = ()) -> BakeCommand:
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         # Hydra wraps what it finds, and then the inner message names the key or value.
         cause = error if isinstance(error, ValueError) else error.__cause__ or error
-        reason = " ".join(str(cause).split())
         raise ConfigError(
-            f"cannot use these settings: {reason}; see bake-sequence --help for the keys"
+            f"cannot use these settings: {_reason(cause)}; see bake-sequence --help for the keys"
         ) from error
     if not isinstance(command, BakeCommand):
         raise AssertionError("the schema composes to BakeCommand")
     return command
+
+
+def _reason(cause: BaseException) -> str:
+    """What is wrong in the user's words: the key as it was written, and no type of ours."""
+    key = getattr(cause, "full_key", None) or ""
+    if key and isinstance(cause, ConfigKeyError | ConfigAttributeError):
+        close = get_close_matches(key, _keys(OmegaConf.structured(BakeCommand)), 1)
+        return f"{key} is no setting" + (f", did you mean {close[0]}?" if close else "")
+    if key:
+        return f"{key}: {str(cause).splitlines()[0]}"
+    return " ".join(str(cause).split())
+
+
+def _keys(node: DictConfig, above: str = "") -> list[str]:
+    """Every key as it is written on the command line."""
+    found = []
+    for name in map(str, node):
+        inner = node[name]
+        found += _keys(inner, f"{above}{name}.") if OmegaConf.is_dict(inner) else [f"{above}{name}"]
+    return found
 
 
 def fit_bit_rate(command: BakeCommand, overrides: Sequence[str], capture: Capture) -> BakeCommand:
