@@ -4,9 +4,10 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from bake.capture import open_capture
+from bake.capture import Capture, open_capture
 from bake.config import (
     BakeCommand,
     ConfigError,
@@ -27,6 +28,7 @@ from bake.rate_search import PackageRate
 from bake.scene_folder import check_out_folder
 from bake.sequence import open_sequence
 from bake.watching.earlier_bake import check_earlier
+from bake.watching.status import BakeFacts
 from bake.watching.status_progress import Tolerant, facts_of, recorded
 from bake.watching.tensorboard import TensorBoardProgress
 from hwcodec import (
@@ -41,7 +43,7 @@ from hwcodec import (
     open_package,
 )
 from render.console import UsageError, run, say, warn
-from render.devices import choose_device
+from render.devices import DeviceChoice, choose_device
 
 _BAKE_HELP = """usage: bake-sequence [KEY=VALUE ...]
 
@@ -56,6 +58,9 @@ over them.
   bake-sequence capture.path=DIR out=SCENE preset=paper seed=1
   bake-sequence capture.path=DIR out=SCENE log=tensorboard      (tensorboard --logdir SCENE)
   bake-status SCENE                                             how far it is, from anywhere
+
+exit code: 0 if all went well, 1 if the work failed and can go on once that is repaired, 2 if the
+settings, the capture or the out folder cannot be used as they are
 
 presets: {presets}
 rates:   {rates}, or bits per second, as in rate=800k
@@ -72,11 +77,11 @@ def bake_sequence(argv: Sequence[str] | None = None) -> int:
         presets, rates = ", ".join(preset_names()), ", ".join(rate_names())
         say(_BAKE_HELP.format(presets=presets, rates=rates, keys=keys))
         return 0
-    return run(
-        lambda: _bake(words),
-        usage=(ConfigError, CaptureError, CapacityError, ExtraMissingError, FolderError),
-        failures=(BakeError,),
-    )
+    ready: list[_ReadyBake] = []
+    refused = (ConfigError, CaptureError, ExtraMissingError, FolderError)
+    code = run(lambda: ready.append(_open(words)), usage=refused, failures=(BakeError,))
+    # What goes wrong from here on is no fault of the call, but for a scene that does not fit.
+    return code or run(ready[0].bake, usage=(CapacityError,), failures=(BakeError,))
 
 
 def encode_atlas(argv: Sequence[str] | None = None) -> int:
@@ -86,7 +91,30 @@ def encode_atlas(argv: Sequence[str] | None = None) -> int:
     return run(lambda: _encode(arguments), failures=(BakeError,))
 
 
-def _bake(words: Sequence[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class _ReadyBake:
+    """A bake of which everything was checked that can be before its work."""
+
+    command: BakeCommand
+    capture: Capture
+    device: DeviceChoice
+    about: BakeFacts
+    watchers: tuple[Progress, ...]
+
+    def bake(self) -> None:
+        """Do the work, and say what comes next."""
+        out = Path(self.command.out)
+        observers = (LineProgress(), *self.watchers)
+        with recorded(out, self.about, *observers) as progress, memory_named():
+            sequence = bake(self.capture, self.command.config, out, progress, self.device)
+        say(
+            f"baked {sequence.frame_count} frames in {len(sequence.groups)} groups into {out}; "
+            f"next: encode-atlas {out} --out PACKAGE"
+        )
+
+
+def _open(words: Sequence[str]) -> _ReadyBake:
+    """Check settings, device, folder and capture."""
     command = load_command(words)
     device = choose_device(command.device)
     out = Path(command.out)
@@ -96,13 +124,7 @@ def _bake(words: Sequence[str]) -> None:
     about = facts_of(capture, command.config, device, shlex.join(["bake-sequence", *words]))
     check_earlier(out, about, may_replace=command.replace)
     sys.stderr.write(f"{about.capture}; scene box {capture.scene_box.origin}; device: {device}\n")
-    observers = (LineProgress(), *_watchers(command, out))
-    with recorded(out, about, *observers) as progress, memory_named():
-        sequence = bake(capture, command.config, out, progress, device)
-    say(
-        f"baked {sequence.frame_count} frames in {len(sequence.groups)} groups into {command.out}; "
-        f"next: encode-atlas {command.out} --out PACKAGE"
-    )
+    return _ReadyBake(command, capture, device, about, tuple(_watchers(command, out)))
 
 
 def _watchers(command: BakeCommand, out: Path) -> list[Progress]:

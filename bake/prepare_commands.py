@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from bake.captures.box import parse_box
-from bake.errors import BakeError, CaptureError, FolderError
+from bake.errors import BakeError, CaptureError
 from bake.preparation.chroma_key import parse_key
 from bake.preparation.plan import PrepareOptions
 from bake.preparation.prepare import Prepared, prepare
@@ -46,7 +46,7 @@ def prepare_capture(argv: Sequence[str] | None = None) -> int:
         prepared = prepare(arguments.videos, out, options, LineProgress(), note)
         say(_result(out, prepared))
 
-    return run(work, usage=(CaptureError, FolderError), failures=(BakeError,))
+    return run(work, usage=(CaptureError,), failures=(BakeError,))
 
 
 def _result(out: Path, prepared: Prepared) -> str:

@@ -282,7 +282,7 @@ def test_a_second_run_does_not_take_over_what_the_first_is_writing(studio, capsy
     work.mkdir()
     (work / "mine").write_text("")
     with locked(work):
-        assert studio.prepare() == 2
+        assert studio.prepare() == 1
     said = capsys.readouterr().err
     assert "another prepare-capture is writing" in said
     assert "wait until it ends, stop it, or choose another folder" in said
