@@ -26,7 +26,7 @@ _EXAMPLE = """examples:
 A stopped run goes on where it was when the same command is given again.
 
 masks and their limits:
-  --masks         gray videos, one per camera, a mask for every picture
+  --masks         gray videos, one per camera, a mask for every picture, nearly black and white
   --chroma-key    needs an evenly lit backdrop; clothes of its hue become holes, and shadows on it
                   stay as veils; a color picked from the video is better than a name
   --clean-plate   needs a camera, lens and light that have not changed; matter of the background's
