@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from bake.box_words import with_box_joined
 from bake.captures.box import parse_box
 from bake.errors import BakeError, CaptureError, FolderError
 from bake.preparation.chroma_key import parse_key
@@ -38,7 +39,7 @@ def prepare_capture(argv: Sequence[str] | None = None) -> int:
     """Entry point of ``prepare-capture``; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     # Videos stand before and the folder after the options.
-    arguments = _parser().parse_intermixed_args(words)
+    arguments = _parser().parse_intermixed_args(with_box_joined(words))
 
     def work() -> None:
         options = _options(arguments, words)
