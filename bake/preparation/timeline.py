@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median
+from typing import TypeVar
 
 from bake.captures.source import to_frame_rate
 from bake.errors import CaptureError
 
 Times = Mapping[str, Sequence[Fraction]]
 """When each picture is shown, in seconds, by camera."""
+
+_Time = TypeVar("_Time", int, Fraction)
+# By camera, where what it has begins and ends.
+_Spans = Mapping[str, tuple[_Time, _Time]]
 
 ALIGNMENTS = ("strict", "first", "times")
 # Shares of a frame's time. Guessed: clocks that are printed in milliseconds stay well below.
@@ -108,13 +113,9 @@ def _by_count(times: Times, intervals: Mapping[str, float], options: TimelineOpt
             _check_steady(label, each[:last], intervals[label])
     _check_starts(times, usual)
     counts = {label: len(each) - offsets[label] - start for label, each in times.items()}
-    shortest = min(counts, key=lambda label: counts[label])
-    count = counts[shortest]
+    count = min(counts.values())
     if count < 1:
-        raise CaptureError(
-            f"camera {shortest} has {len(times[shortest])} pictures and offset "
-            f"{offsets[shortest]}, which leaves no frame that all cameras have; correct --offset"
-        )
+        raise _nothing_left(times, offsets)
     notes = _cut(counts, options)
     rate = options.frame_rate or to_frame_rate(1 / usual if usual else 30.0)
     picks = {
@@ -122,6 +123,37 @@ def _by_count(times: Times, intervals: Mapping[str, float], options: TimelineOpt
         for label, offset in offsets.items()
     }
     return Timeline(rate, picks, 0.0, notes)
+
+
+def _nothing_left(times: Times, offsets: Mapping[str, int]) -> CaptureError:
+    """That an offset leaves no frame; there is one, as else all cameras have the first frame."""
+    spans = {label: (max(0, -n), len(times[label]) - n) for label, n in offsets.items()}
+    misplaced = _misplaced(spans, offsets)
+    label = misplaced or max(offsets, key=lambda label: abs(offsets[label]))
+    expected = "smaller offsets"
+    if misplaced:
+        low, high = _shared(spans, label)
+        expected = f"one of {1 - high} to {len(times[label]) - low - 1}"
+    return CaptureError(
+        f"camera {label} has {len(times[label])} pictures and offset {offsets[label]}, which leaves"
+        f" no frame that all cameras have, expected {expected}; correct --offset"
+    )
+
+
+def _misplaced(spans: _Spans[_Time], offsets: Mapping[str, int]) -> str | None:
+    """The camera whose offset alone leaves nothing in common; of several that of the largest."""
+    for label in sorted(offsets, key=lambda label: -abs(offsets[label])):
+        if offsets[label] and len(spans) > 1:
+            low, high = _shared(spans, label)
+            if low < high:
+                return label
+    return None
+
+
+def _shared(spans: _Spans[_Time], apart: str) -> tuple[_Time, _Time]:
+    """Where what all cameras but one have in common begins and ends."""
+    rest = [span for label, span in spans.items() if label != apart]
+    return max(begin for begin, _ in rest), min(end for _, end in rest)
 
 
 def _check_rate(label: str, interval: float, usual: float, count: int) -> None:
@@ -205,6 +237,14 @@ def _by_time(times: Times, intervals: Mapping[str, float], options: TimelineOpti
     # A quarter of a frame is rounding.
     count = int((end - start) * rate + Fraction(1, 4)) + 1 if end >= start else 0
     if count < 1:
+        spans = {label: (clock[0], clock[-1]) for label, clock in clocks.items()}
+        misplaced = _misplaced(spans, options.offsets)
+        if misplaced is not None:
+            raise CaptureError(
+                f"camera {misplaced} has {len(times[misplaced])} pictures and offset "
+                f"{options.offsets[misplaced]}, which leaves no time that all cameras have, "
+                "expected a smaller one; correct --offset"
+            )
         late = max(clocks, key=lambda label: clocks[label][0])
         raise CaptureError(
             f"camera {late} begins at {float(start):.3f} s, when another has ended, expected a "

@@ -84,6 +84,42 @@ def test_offsets_of_unknown_cameras_or_beyond_the_video_are_refused() -> None:
         timeline(times, offsets={"b": 20})
 
 
+@pytest.mark.parametrize(
+    ("offsets", "told"),
+    [
+        (
+            {"c": -100},
+            "camera c has 40 pictures and offset -100, .*expected one of -39 to 39; correct",
+        ),
+        ({"c": 100}, "camera c has 40 pictures and offset 100, .*expected one of -39 to 39"),
+        ({"a": 3, "c": -100}, "camera c .*offset -100, .*expected one of -36 to 39"),
+        ({"a": -3, "c": 60}, "camera c .*offset 60, .*expected one of -39 to 36"),
+        (
+            {"a": 50, "c": -60},
+            "camera c has 40 pictures and offset -60, .*expected smaller offsets",
+        ),
+    ],
+)
+def test_the_camera_whose_offset_leaves_nothing_is_the_one_that_is_named(offsets, told) -> None:
+    times = {label: steady(40) for label in ("a", "b", "c")}
+    with pytest.raises(CaptureError, match=told):
+        timeline(times, offsets=offsets)
+
+
+@pytest.mark.parametrize("offset", [-39, 39])
+def test_an_offset_at_the_end_of_the_named_range_leaves_one_frame(offset) -> None:
+    times = {label: steady(40) for label in ("a", "b", "c")}
+    assert timeline(times, offsets={"c": offset}, last=1).frame_count == 1
+
+
+@pytest.mark.parametrize("offset", [-100, 100])
+@pytest.mark.parametrize("align", ["first", "times"])
+def test_so_is_one_that_leaves_no_common_time(align, offset) -> None:
+    times = {label: steady(40) for label in ("a", "b", "c")}
+    with pytest.raises(CaptureError, match=rf"camera c .*offset {offset}, .*no time.*--offset"):
+        timeline(times, align=align, offsets={"a": 1, "c": offset})
+
+
 def test_another_rate_is_named_with_both_rates() -> None:
     times = {"a": steady(50), "cam03": steady(50, step=Fraction(1, 25)), "c": steady(50)}
     with pytest.raises(
