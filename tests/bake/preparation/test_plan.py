@@ -33,9 +33,9 @@ def test_a_plan_has_a_window_and_picks_for_every_recording(studio) -> None:
 
 
 def test_every_decision_about_time_is_told(studio) -> None:
-    studio.film(1, range(COUNT + 2))
+    studio.film(1, range(COUNT + 1))
     _, told = planned(studio)
-    assert told[1] == "up to 2 trailing pictures of 1 cameras (cam1) are cut, as others end earlier"
+    assert told[1] == "up to 1 trailing pictures of 1 cameras (cam1) are cut, as others end earlier"
 
 
 def test_decoders_that_differ_are_all_told_with_their_reasons(studio, monkeypatch) -> None:
