@@ -24,7 +24,7 @@ _EXAMPLE = """examples:
   prepare-capture VIDEOS --cameras RIG --clean-plate EMPTY --offset cam03=2 OUT
   bake-sequence capture.path=OUT                             (what comes next)
 
-A stopped run goes on where it was when the same command is given again.
+A stopped run goes on where it was when the same command is given again; a finished one stays.
 
 masks and their limits:
   --masks         gray videos, one per camera, a mask for every picture, nearly black and white
@@ -45,7 +45,10 @@ def prepare_capture(argv: Sequence[str] | None = None) -> int:
         options = _options(arguments, words)
         out = Path(arguments.out)
         prepared = prepare(arguments.videos, out, options, LineProgress(), note)
-        say(_result(out, prepared))
+        if prepared is None:
+            say(f"{out} is finished already, nothing to do; next: bake-sequence capture.path={out}")
+        else:
+            say(_result(out, prepared))
 
     return run(work, usage=(CaptureError, FolderError), failures=(BakeError,))
 
