@@ -216,7 +216,12 @@ def _rate(text: str) -> Fraction:
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 0 to 1")
+        raise argparse.ArgumentTypeError(
+            f"it is {text!r:.40}, expected a share from 0 to 1, as 0.05 for a twentieth"
+        )
     return value
