@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bake.box_words import with_box_joined
 from bake.capture import Capture, CaptureOptions
 from bake.captures.box import parse_box
 from bake.captures.exposure import compensated
@@ -34,7 +35,8 @@ examples:
 
 def inspect_capture(argv: Sequence[str] | None = None) -> int:
     """Entry point of ``inspect-capture``; returns the exit code."""
-    arguments = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = _parser().parse_args(with_box_joined(words))
     found: list[Inspection] = []
     code = run(
         lambda: found.append(_inspect(arguments)), usage=(CaptureError,), failures=(BakeError,)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from bake.box_words import with_box_joined
 from bake.captures.box import parse_box
 from bake.errors import BakeError, CaptureError
 from bake.preparation.chroma_key import parse_key
@@ -23,10 +24,10 @@ _EXAMPLE = """examples:
   prepare-capture VIDEOS --cameras RIG --clean-plate EMPTY --offset cam03=2 OUT
   bake-sequence capture.path=OUT                             (what comes next)
 
-A stopped run goes on where it was when the same command is given again.
+A stopped run goes on where it was when the same command is given again; a finished one stays.
 
 masks and their limits:
-  --masks         gray videos, one per camera, a mask for every picture
+  --masks         gray videos, one per camera, a mask for every picture, nearly black and white
   --chroma-key    needs an evenly lit backdrop; clothes of its hue become holes, and shadows on it
                   stay as veils; a color picked from the video is better than a name
   --clean-plate   needs a camera, lens and light that have not changed; matter of the background's
@@ -38,13 +39,16 @@ def prepare_capture(argv: Sequence[str] | None = None) -> int:
     """Entry point of ``prepare-capture``; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     # Videos stand before and the folder after the options.
-    arguments = _parser().parse_intermixed_args(words)
+    arguments = _parser().parse_intermixed_args(with_box_joined(words))
 
     def work() -> None:
         options = _options(arguments, words)
         out = Path(arguments.out)
         prepared = prepare(arguments.videos, out, options, LineProgress(), note)
-        say(_result(out, prepared))
+        if prepared is None:
+            say(f"{out} is finished already, nothing to do; next: bake-sequence capture.path={out}")
+        else:
+            say(_result(out, prepared))
 
     return run(work, usage=(CaptureError,), failures=(BakeError,))
 
@@ -212,7 +216,12 @@ def _rate(text: str) -> Fraction:
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 0 to 1")
+        raise argparse.ArgumentTypeError(
+            f"it is {text!r:.40}, expected a share from 0 to 1, as 0.05 for a twentieth"
+        )
     return value

@@ -35,6 +35,7 @@ _MODELS = ("", "sparse/0", "sparse", "colmap/sparse/0")
 # Shapes that differ by less came from rounding to whole pixels. A choice.
 _SHAPE_TOLERANCE = 0.005
 _POSE_TOLERANCE = 1e-5
+_NAMED_AT_MOST = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,11 +225,21 @@ def matched(
         remedy = "name each video as its camera"
         if not videos - cameras:
             remedy += ", or give --subset to leave cameras without a video out"
+        pairs = _same_but_case(videos - cameras, cameras - videos)
+        if pairs:
+            remedy = f"{pairs} differ only in case; rename the videos or the calibration's cameras"
         raise CaptureError(
             f"videos without a camera: {_listed(videos - cameras)}; cameras without a video: "
             f"{_listed(cameras - videos)}{both}; expected the same names on both sides; {remedy}"
         )
     return {label: fitted(calibration.cameras[label], size, label) for label, size in sizes.items()}
+
+
+def _same_but_case(videos: set[str], cameras: set[str]) -> str:
+    """Some names that are the same on both sides but for small and capital letters, if any are."""
+    known = {name.casefold(): name for name in sorted(cameras)}
+    pairs = [f"{v} and {known[v.casefold()]}" for v in sorted(videos) if v.casefold() in known]
+    return ", ".join(pairs[:_NAMED_AT_MOST]) + ", ..." * (len(pairs) > _NAMED_AT_MOST)
 
 
 def _listed(names: set[str]) -> str:

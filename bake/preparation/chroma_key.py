@@ -88,13 +88,13 @@ def parse_key(text: str) -> ChromaKey:
         return ChromaKey(NAMED_KEYS[text])
     try:
         red, green, blue = (float(part) for part in text.split(","))
-        if not all(0 <= value <= 255 for value in (red, green, blue)):
-            raise ValueError("a value is outside 0..255")
-    except ValueError as error:
+    except ValueError:
+        red = green = blue = -1.0
+    if not all(0 <= value <= 255 for value in (red, green, blue)):
         raise CaptureError(
-            f"--chroma-key is {text!r:.40}, expected {', '.join(NAMED_KEYS)}, or R,G,B in 0..255 "
-            f"as in 40,170,70: {error}"
-        ) from error
+            f"--chroma-key is {text!r:.40}, expected {', '.join(NAMED_KEYS)}, or R,G,B in 0..255 as"
+            " in 40,170,70; pick the backdrop's color from a video"
+        )
     return ChromaKey((red, green, blue))
 
 

@@ -18,6 +18,15 @@ _MASK_NOISE = 10
 _SPECK_SHARE = 1e-4
 # Pixels around each that the mask is fitted to luma in, and codes of luma that are noise. Guessed.
 _GUIDE_RADIUS, _GUIDE_NOISE = 2, 6.0
+# Pictures of a mask video that are looked at before the work: first, last, and between. A choice.
+_LOOKED_AT = 3
+# Codes by which a pixel's channels differ if it has color, and the share of the picture that may.
+# Choices: lossy codecs color thin edges alone, so areas count; on one capture, masks in the worst
+# of those tried had a third of that share, and a small subject before white up to ten times it.
+_COLORED, _COLORED_SHARE = 16, 1e-3
+# Codes from either end that are still nearly black or white, and the share of the picture that may
+# lie between: soft edges, hair and veils. Choices.
+_NEARLY, _BETWEEN_SHARE = 64, 0.4
 
 
 class Masker(Protocol):
@@ -54,6 +63,42 @@ class VideoMasker:
     def cleaned(self, colors: Colors) -> Colors:
         """The same: nothing is known of the background."""
         return colors
+
+
+def check_mask_video(movie: Movie, label: str) -> None:
+    """Look at a few pictures of a camera's masks, and close the decoder again.
+
+    Raises:
+        CaptureError: if they cannot be decoded, have color, or are neither black nor white.
+    """
+    places = np.linspace(0, movie.facts.frame_count - 1, _LOOKED_AT).round()
+    with movie:
+        for place in sorted({int(place) for place in places}):
+            try:
+                fault = _mask_fault(movie.read(place))
+            except HwcodecError as error:
+                raise CaptureError(f"the masks of camera {label}: {error}") from error
+            if fault:
+                raise CaptureError(
+                    f"{movie.path} is no video of masks of camera {label}: {fault} in picture "
+                    f"{place}, expected gray pictures, nearly black beside the subject and nearly "
+                    "white on it; check --masks, or have masks made by --chroma-key or "
+                    "--clean-plate"
+                )
+
+
+def _mask_fault(picture: NDArray[np.uint8]) -> str:
+    """What a picture has that masks have not; empty if nothing."""
+    spread = picture.max(2) - picture.min(2)
+    colored = cv2.erode((spread > _COLORED).astype(np.uint8), np.ones((3, 3), np.uint8))
+    share = float(colored.mean())
+    if share > _COLORED_SHARE:
+        return f"{share:.1%} of the pixels have color"
+    gray = picture[..., 1]
+    share = float(((gray > _NEARLY) & (gray < 255 - _NEARLY)).mean())
+    if share > _BETWEEN_SHARE:
+        return f"{share:.0%} of the pixels are neither nearly black nor nearly white"
+    return ""
 
 
 def to_rgba(seen: NDArray[np.uint8], masker: Masker, index: int) -> NDArray[np.uint8]:

@@ -18,9 +18,10 @@ from bake.preparation.windows import Window, whole_window, window_around
 from render.geometry import Aabb
 
 Teller = Callable[[str], None]
+"""Takes a sentence for people about a decision."""
+
 # Cameras that one note names. A choice.
 _NAMED_AT_MOST = 8
-"""Takes a sentence for people about a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,10 @@ def make_plan(places: Sequence[Path], options: PrepareOptions, tell: Teller) -> 
     """
     recordings = open_recordings(find_videos(places), options.decoder)
     if len(recordings) < 2:
-        raise CaptureError(f"there are {len(recordings)} videos, expected those of 2 cameras")
-    for name, reason in sorted({(r.decoder.name, r.decoder.reason) for r in recordings.values()}):
-        tell(f"videos are decoded by {name}: {reason}")
+        raise CaptureError(
+            f"there is one video, of camera {', '.join(recordings)}, expected those of at least 2 "
+            "cameras; give all files, or the folder that holds them"
+        )
     sizes = {label: recording.size for label, recording in recordings.items()}
     calibration = read_calibration(options.cameras, sizes)
     lenses = matched(calibration, sizes, allow_subset=options.allow_subset)
@@ -112,7 +114,19 @@ def make_plan(places: Sequence[Path], options: PrepareOptions, tell: Teller) -> 
         held_out,
         options,
     )
-    return _cropped(partial, calibration, lenses, tell)
+    plan = _cropped(partial, calibration, lenses, tell)
+    _tell_decoders(plan, tell)
+    return plan
+
+
+def _tell_decoders(plan: PreparationPlan, tell: Teller) -> None:
+    """Say who decodes; the reasons are long, and the record of the capture keeps them."""
+    decoders = [recording.decoder for recording in plan.recordings.values()]
+    names = " and ".join(sorted({decoder.name for decoder in decoders}))
+    is_asked = plan.options.decoder != "auto"
+    is_hard = all(decoder.device for decoder in decoders)
+    why = ", as asked for" if is_asked else "; hwcodec doctor tells why no hardware does"
+    tell(f"videos are decoded by {names}{'' if is_hard and not is_asked else why}")
 
 
 def _tell_offsets(

@@ -17,8 +17,9 @@ import cv2
 
 from bake.artifacts import make_key
 from bake.captures.compact_record import CAPTURE_FILE, CompactCamera, CompactCapture, to_document
-from bake.errors import ArtifactError, CaptureError, FolderError
+from bake.errors import ArtifactError, FolderError
 from bake.folder_lock import FolderTaken, locked
+from bake.preparation.finished_run import KEYS, capture_in, check_same
 from bake.preparation.plan import PreparationPlan, PrepareOptions, Teller, make_plan
 from bake.preparation.shots import open_shots
 from bake.preparation.writing import (
@@ -49,17 +50,22 @@ class Prepared:
 
 def prepare(
     places: Sequence[Path], out: Path, options: PrepareOptions, progress: Progress, tell: Teller
-) -> Prepared:
+) -> Prepared | None:
     """Write the capture ``out`` from videos; a stopped run goes on where it was.
+
+    None if a run of the same inputs has finished it already.
 
     Raises:
         CaptureError: naming what cannot be used and what to do about it.
         FolderError: if another run is writing ``out``.
         ArtifactError: if the disk refuses.
     """
-    _check_out(out)
+    found = capture_in(out)
     plan = make_plan(places, options, tell)
     work = out.with_name(f".{out.name}.preparing")
+    if found is not None:
+        check_same(out, found, _capture(plan, work))
+        return None
     with _only_preparation(work, out, tell):
         written = _write_all(plan, work, progress)
         _finish(plan, work, out)
@@ -106,13 +112,6 @@ def _write_all(plan: PreparationPlan, work: Path, progress: Progress) -> dict[st
     return written
 
 
-def _check_out(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise CaptureError(
-            f"{out} exists already, expected a new or empty folder; remove it or choose another"
-        )
-
-
 def _targets(plan: PreparationPlan, work: Path) -> dict[str, CameraTarget]:
     """Where each camera is written; its key is a hash of all that its videos depend on."""
     form = MovieForm.EXACT if plan.options.is_lossless else MovieForm.CLOSE
@@ -152,8 +151,8 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _finish(plan: PreparationPlan, work: Path, out: Path) -> None:
-    """Write the capture's file, remove what only this run needed, and rename the folder."""
+def _capture(plan: PreparationPlan, work: Path) -> CompactCapture:
+    """What the capture's file will say."""
     targets = _targets(plan, work)
     cameras = tuple(_compact(plan, label, target) for label, target in targets.items())
     provenance = {
@@ -163,13 +162,17 @@ def _finish(plan: PreparationPlan, work: Path, out: Path) -> None:
         "align": plan.options.timeline.align,
         "greatest_time_error_s": plan.timeline.greatest_error_s,
         "notes": list(plan.timeline.notes),
+        KEYS: {label: target.key for label, target in targets.items()},
     }
     timeline = plan.timeline
-    capture = CompactCapture(
-        cameras, timeline.frame_rate, timeline.frame_count, plan.box, provenance
-    )
+    return CompactCapture(cameras, timeline.frame_rate, timeline.frame_count, plan.box, provenance)
+
+
+def _finish(plan: PreparationPlan, work: Path, out: Path) -> None:
+    """Write the capture's file, remove what only this run needed, and rename the folder."""
+    capture = _capture(plan, work)
     try:
-        named = {name for c in cameras for name in (c.video, c.mask) if name is not None}
+        named = {name for c in capture.cameras for name in (c.video, c.mask) if name is not None}
         for path in [path for kind in ("video", "mask") for path in (work / kind).glob("*")]:
             if path.relative_to(work).as_posix() not in named:
                 path.unlink()

@@ -12,7 +12,7 @@ from bake.captures.videos import open_video, videos_in
 from bake.errors import CaptureError
 from bake.preparation.chroma_key import ChromaKey
 from bake.preparation.clean_plate import open_plate, plates_in
-from bake.preparation.masks import Masker, VideoMasker, to_rgba
+from bake.preparation.masks import Masker, VideoMasker, check_mask_video, to_rgba
 from bake.preparation.recordings import Recording
 from bake.preparation.windows import Cutter, Window
 from hwcodec import HwcodecError, Movie
@@ -57,7 +57,8 @@ def plan_masks(
     """Find a mask video or a plate for every camera, or none at all.
 
     Raises:
-        CaptureError: naming cameras without one, or a mask video that does not fit its video.
+        CaptureError: naming cameras without one, or a mask video that does not fit its video or
+            shows something else than masks.
     """
     if masks is not None:
         files = videos_in(masks)
@@ -65,6 +66,8 @@ def plan_masks(
         movies = {label: open_video(files[label]) for label in recordings}
         for label, recording in recordings.items():
             _check_fit(movies[label], recording)
+        for label, movie in movies.items():
+            check_mask_video(movie, label)
         return MaskPlan(movies=movies)
     if plates is not None:
         found = plates_in(plates)

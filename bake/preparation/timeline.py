@@ -10,21 +10,24 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median
+from typing import TypeVar
 
 from bake.captures.source import to_frame_rate
 from bake.errors import CaptureError
+from bake.preparation.time_checks import (
+    Times,
+    check_rate,
+    check_starts,
+    check_steady,
+    length_notes,
+    rate_notes,
+)
 
-Times = Mapping[str, Sequence[Fraction]]
-"""When each picture is shown, in seconds, by camera."""
+_Time = TypeVar("_Time", int, Fraction)
+# By camera, where what it has begins and ends.
+_Spans = Mapping[str, tuple[_Time, _Time]]
 
 ALIGNMENTS = ("strict", "first", "times")
-# Shares of a frame's time. Guessed: clocks that are printed in milliseconds stay well below.
-_JITTER, _GAP, _DRIFT, _LATE = 0.3, 1.5, 0.25, 0.5
-# Rates that differ by so much are never the same, however short the videos. Guessed.
-_OTHER_RATE = 0.06
-# Trailing pictures that a recorder may keep after the others have stopped. Guessed.
-_MOST_CUT, _MOST_CUT_SHARE = 5, 0.02
-_NAMED_AT_MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +107,18 @@ def _by_count(times: Times, intervals: Mapping[str, float], options: TimelineOpt
         # What comes after the last frame that is wanted may be as it likes.
         last = None if options.last is None else options.last + start + offsets[label]
         if len(each[:last]) > 1:
-            _check_rate(label, intervals[label], usual, len(each[:last]))
-            _check_steady(label, each[:last], intervals[label])
-    _check_starts(times, usual)
+            check_rate(label, intervals[label], usual, len(each[:last]))
+            check_steady(label, each[:last], intervals[label])
+    check_starts(times, usual)
     counts = {label: len(each) - offsets[label] - start for label, each in times.items()}
-    shortest = min(counts, key=lambda label: counts[label])
-    count = counts[shortest]
+    count = min(counts.values())
     if count < 1:
-        raise CaptureError(
-            f"camera {shortest} has {len(times[shortest])} pictures and offset "
-            f"{offsets[shortest]}, which leaves no frame that all cameras have; correct --offset"
-        )
-    notes = _cut(counts, options)
+        raise _nothing_left(times, offsets)
+    lengths = {label: len(each) for label, each in times.items()}
+    notes = (
+        *rate_notes(times, intervals),
+        *length_notes(lengths, counts, options.last),
+    )
     rate = options.frame_rate or to_frame_rate(1 / usual if usual else 30.0)
     picks = {
         label: tuple(range(start + offset, start + offset + count))
@@ -124,70 +127,35 @@ def _by_count(times: Times, intervals: Mapping[str, float], options: TimelineOpt
     return Timeline(rate, picks, 0.0, notes)
 
 
-def _check_rate(label: str, interval: float, usual: float, count: int) -> None:
-    """Until its end a video may drift by part of a frame from the others."""
-    if abs(interval / usual - 1) * count > min(_DRIFT, _OTHER_RATE * count):
-        raise CaptureError(
-            f"camera {label} has {1 / interval:.4g} pictures per second and the others "
-            f"{1 / usual:.4g}, expected the same; film again, or give --align times (or first) to "
-            "take the pictures nearest in time"
-        )
-
-
-def _check_steady(label: str, times: Sequence[Fraction], interval: float) -> None:
-    steps = [float(b - a) / interval for a, b in pairwise(times)]
-    gaps = [index for index, step in enumerate(steps) if step > _GAP]
-    if gaps:
-        lost = sum(round(steps[index]) - 1 for index in gaps)
-        places = ", ".join(str(index) for index in gaps[:_NAMED_AT_MOST])
-        more = ", ..." if len(gaps) > _NAMED_AT_MOST else ""
-        raise CaptureError(
-            f"camera {label} dropped about {lost} pictures (gaps after picture {places}{more}), "
-            "expected none; choose frames without them by --frames, leave the camera out, or give "
-            "--align times (or first) to repeat the pictures nearest in time"
-        )
-    widest = max(steps, key=lambda step: abs(step - 1))
-    if abs(widest - 1) > _JITTER:
-        raise CaptureError(
-            f"camera {label} has a variable frame rate (steps of {min(steps) * interval * 1e3:.1f} "
-            f"to {max(steps) * interval * 1e3:.1f} ms), expected a constant one; record with a "
-            "constant rate, or give --align times (or first) to take the pictures nearest in time"
-        )
-
-
-def _check_starts(times: Times, usual: float) -> None:
-    starts = {label: float(each[0]) for label, each in times.items()}
-    middle = median(starts.values())
-    late = [label for label in starts if abs(starts[label] - middle) > _LATE * usual]
-    if late and usual:
-        listed = ", ".join(f"{label} {starts[label]:.3f} s" for label in late[:_NAMED_AT_MOST])
-        raise CaptureError(
-            f"the first pictures of {len(late)} cameras are shown at another time than the others' "
-            f"({listed}; the others at {middle:.3f} s), expected the same; give --align times if "
-            "all videos share one clock, or --align first if their first pictures belong together"
-        )
-
-
-def _cut(counts: Mapping[str, int], options: TimelineOptions) -> tuple[str, ...]:
-    """Notes on trailing pictures; too many of them are an error unless frames were chosen."""
-    count = min(counts.values())
-    longest = max(counts.values())
-    most = max(_MOST_CUT, int(_MOST_CUT_SHARE * longest))
-    short = [label for label, each in counts.items() if longest - each > most]
-    if short and (options.last is None or options.last > count):
-        raise CaptureError(
-            f"camera {', '.join(short[:_NAMED_AT_MOST])} has {counts[short[0]]} pictures and others"
-            f" have {longest}, expected at most {most} fewer; copy the video again, leave the "
-            f"camera out, or choose frames that all have by --frames 0:{count}"
-        )
-    if longest == count:
-        return ()
-    cut = [label for label, each in counts.items() if each > count]
-    return (
-        f"up to {longest - count} trailing pictures of {len(cut)} cameras "
-        f"({', '.join(cut[:_NAMED_AT_MOST])}{', ...' if len(cut) > _NAMED_AT_MOST else ''}) are "
-        "cut, as others end earlier",
+def _nothing_left(times: Times, offsets: Mapping[str, int]) -> CaptureError:
+    """That an offset leaves no frame; there is one, as else all cameras have the first frame."""
+    spans = {label: (max(0, -n), len(times[label]) - n) for label, n in offsets.items()}
+    misplaced = _misplaced(spans, offsets)
+    label = misplaced or max(offsets, key=lambda label: abs(offsets[label]))
+    expected = "smaller offsets"
+    if misplaced:
+        low, high = _shared(spans, label)
+        expected = f"one of {1 - high} to {len(times[label]) - low - 1}"
+    return CaptureError(
+        f"camera {label} has {len(times[label])} pictures and offset {offsets[label]}, which leaves"
+        f" no frame that all cameras have, expected {expected}; correct --offset"
     )
+
+
+def _misplaced(spans: _Spans[_Time], offsets: Mapping[str, int]) -> str | None:
+    """The camera whose offset alone leaves nothing in common; of several that of the largest."""
+    for label in sorted(offsets, key=lambda label: -abs(offsets[label])):
+        if offsets[label] and len(spans) > 1:
+            low, high = _shared(spans, label)
+            if low < high:
+                return label
+    return None
+
+
+def _shared(spans: _Spans[_Time], apart: str) -> tuple[_Time, _Time]:
+    """Where what all cameras but one have in common begins and ends."""
+    rest = [span for label, span in spans.items() if label != apart]
+    return max(begin for begin, _ in rest), min(end for _, end in rest)
 
 
 def _by_time(times: Times, intervals: Mapping[str, float], options: TimelineOptions) -> Timeline:
@@ -205,6 +173,14 @@ def _by_time(times: Times, intervals: Mapping[str, float], options: TimelineOpti
     # A quarter of a frame is rounding.
     count = int((end - start) * rate + Fraction(1, 4)) + 1 if end >= start else 0
     if count < 1:
+        spans = {label: (clock[0], clock[-1]) for label, clock in clocks.items()}
+        misplaced = _misplaced(spans, options.offsets)
+        if misplaced is not None:
+            raise CaptureError(
+                f"camera {misplaced} has {len(times[misplaced])} pictures and offset "
+                f"{options.offsets[misplaced]}, which leaves no time that all cameras have, "
+                "expected a smaller one; correct --offset"
+            )
         late = max(clocks, key=lambda label: clocks[label][0])
         raise CaptureError(
             f"camera {late} begins at {float(start):.3f} s, when another has ended, expected a "

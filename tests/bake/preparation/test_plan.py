@@ -27,36 +27,50 @@ def test_a_plan_has_a_window_and_picks_for_every_recording(studio) -> None:
     assert plan.box == studio.scene.aabb
     assert plan.masks.method == "none"
     assert told == [
-        "videos are decoded by software: asked for",
         "the scene's box is stated by the capture: (-1.0, -1.0, -1.0) to (1.0, 1.0, 1.0)",
+        "videos are decoded by software, as asked for",
     ]
 
 
 def test_every_decision_about_time_is_told(studio) -> None:
-    studio.film(1, range(COUNT + 2))
+    studio.film(1, range(COUNT + 1))
     _, told = planned(studio)
-    assert told[1] == "up to 2 trailing pictures of 1 cameras (cam1) are cut, as others end earlier"
+    assert told[0] == "up to 1 trailing pictures of 1 cameras (cam1) are cut, as others end earlier"
 
 
-def test_decoders_that_differ_are_all_told_with_their_reasons(studio, monkeypatch) -> None:
-    found = {
-        0: MovieDecoder("vaapi", "its first picture is that of the processor"),
-        1: MovieDecoder(None, "vaapi: no such profile"),
-    }
-
+@pytest.mark.parametrize(
+    ("devices", "note"),
+    [
+        (
+            ("vaapi", None),
+            "software and vaapi; hwcodec doctor tells why no hardware does",
+        ),
+        ((None, None), "software; hwcodec doctor tells why no hardware does"),
+        (("cuda", "cuda"), "cuda"),
+    ],
+)
+def test_decoders_are_told_in_one_short_note(studio, monkeypatch, devices, note) -> None:
     def opened(files: dict[str, Path], decoder: str) -> dict[str, Recording]:
         real = open_recordings(files, "software")
         return {
-            label: Recording(label, each.movie, found[number % 2])
+            label: Recording(label, each.movie, MovieDecoder(devices[number % 2], "it said a lot"))
             for number, (label, each) in enumerate(real.items())
         }
 
     monkeypatch.setattr(planning, "open_recordings", opened)
-    _, told = planned(studio)
-    assert told[:2] == [
-        "videos are decoded by software: vaapi: no such profile",
-        "videos are decoded by vaapi: its first picture is that of the processor",
-    ]
+    _, told = planned(studio, decoder="auto")
+    assert told[-1] == f"videos are decoded by {note}"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"cameras": Path("nowhere")}, {"masks": Path("nowhere")}, {"test": ("cam9",)}]
+)
+def test_nothing_is_told_of_decoders_before_the_inputs_are_known_good(studio, changes) -> None:
+    told: list[str] = []
+    options = replace(PrepareOptions(studio.cameras, decoder="software"), **changes)
+    with pytest.raises(CaptureError):
+        make_plan([studio.videos], options, told.append)
+    assert told == []
 
 
 def test_nothing_is_written_while_planning(studio) -> None:

@@ -221,7 +221,8 @@ def test_what_is_there_already_is_never_replaced(studio, capsys) -> None:
     studio.out.mkdir()
     (studio.out / "mine.txt").write_text("keep")
     assert studio.prepare() == 2
-    assert "exists already, expected a new or empty folder" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "exists already and is no capture of prepare-capture, expected a new or empty" in told
     assert (studio.out / "mine.txt").read_text() == "keep"
     (studio.out / "mine.txt").unlink()
     assert studio.prepare() == 0

@@ -26,7 +26,7 @@ def test_the_last_line_states_sizes_and_what_comes_next(studio, capsys) -> None:
     assert said.out.startswith(f"{studio.out}: 4 cameras, {COUNT} frames, ")
     assert " dB; next: bake-sequence capture.path=" in said.out
     assert "% of the pixels" in said.out
-    assert "note: videos are decoded by software: asked for" in said.err
+    assert "note: videos are decoded by software, as asked for" in said.err
     assert "camera 4/4" in said.err
 
 
@@ -93,6 +93,10 @@ def test_offsets_are_whole_frames_of_a_camera(studio, capsys, text) -> None:
         (("--test", "cam9"), "--test is cam9, expected some but not all of the cameras"),
         (("--test", "cam0,cam1,cam2,cam3"), "expected some but not all"),
         (("--chroma-key", "1,1,1"), "is almost gray"),
+        (("--chroma-key", "pink"), "is 'pink', expected green, blue, or R,G,B in 0..255 as in 40"),
+        (("--chroma-key", "1,2"), "--chroma-key is '1,2', expected green, blue, or R,G,B in"),
+        (("--chroma-key", "0,256,0"), "--chroma-key is '0,256,0', expected green, blue, or"),
+        (("--chroma-key", "0,nan,0"), "--chroma-key is '0,nan,0', expected green, blue, or"),
         (("--clean-plate", "nowhere"), "there is no folder nowhere"),
         (("--masks", "nowhere"), "has no mask video of camera cam0, cam1, cam2, cam3"),
         (("--decoder", "abacus"), "decoder is 'abacus', expected auto, software"),
@@ -117,6 +121,23 @@ def test_words_that_are_none_end_with_usage(studio, capsys, words) -> None:
         studio.prepare(*words)
     assert ended.value.code == 2
     assert "usage: prepare-capture VIDEOS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["abc", "2", "nan", ""])
+def test_a_margin_that_is_no_share_is_one_sentence(studio, capsys, text) -> None:
+    with pytest.raises(SystemExit):
+        studio.prepare(f"--margin={text}")
+    told = capsys.readouterr().err
+    assert f"argument --margin: it is '{text}', expected a share from 0 to 1, as 0.05" in told
+    assert "_share" not in told
+
+
+def test_names_that_differ_only_in_case_are_paired(studio, capsys) -> None:
+    for number in (1, 3):
+        (studio.videos / f"cam{number}.mp4").rename(studio.videos / f"CAM{number}.mp4")
+    told = refusal(studio, capsys)
+    assert "CAM1 and cam1, CAM3 and cam3 differ only in case; rename the videos or the" in told
+    assert "give --subset" not in refusal(studio, capsys, "--subset")
 
 
 def test_an_unknown_camera_is_listed_on_its_side(studio, capsys) -> None:
@@ -190,7 +211,8 @@ def test_masks_that_do_not_fit_their_video_are_named(studio, capsys) -> None:
 def test_one_video_is_no_capture(studio, capsys) -> None:
     words = [str(studio.videos / "cam0.mp4"), "--cameras", str(studio.cameras), str(studio.out)]
     assert prepare_capture(words) == 2
-    assert "there are 1 videos, expected those of 2 cameras" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "there is one video, of camera cam0, expected those of at least 2 cameras; give" in told
 
 
 def test_a_rate_may_be_stated(studio) -> None:

@@ -49,8 +49,11 @@ def test_too_few_points_make_no_box(studio, capsys) -> None:
     assert "no box is stated" in capsys.readouterr().err
 
 
-def test_a_given_box_wins_over_the_stated_one(studio, capsys) -> None:
-    assert studio.prepare("--box=-0.4,-0.4,-0.4,0.4,0.4,0.4") == 0
+@pytest.mark.parametrize(
+    "words", [("--box=-0.4,-0.4,-0.4,0.4,0.4,0.4",), ("--box", "-.4,-0.4,-0.4,0.4,0.4,0.4")]
+)
+def test_a_given_box_wins_over_the_stated_one_however_it_is_written(studio, capsys, words) -> None:
+    assert studio.prepare(*words) == 0
     assert "box is given" in capsys.readouterr().err
     assert opened(studio).aabb.maximum == (0.4, 0.4, 0.4)
 

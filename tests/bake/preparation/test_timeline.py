@@ -39,8 +39,8 @@ def test_the_rate_is_that_of_the_videos_even_in_whole_milliseconds(rate) -> None
 
 
 def test_a_trailing_difference_is_cut_and_told() -> None:
-    found = timeline({"a": steady(100), "b": steady(98), "c": steady(101)})
-    assert found.frame_count == 98
+    found = timeline({"a": steady(200), "b": steady(198), "c": steady(201)})
+    assert found.frame_count == 198
     assert found.notes == (
         "up to 3 trailing pictures of 2 cameras (a, c) are cut, as others end earlier",
     )
@@ -55,8 +55,45 @@ def test_a_much_shorter_video_is_named_unless_frames_are_chosen() -> None:
     ):
         timeline(times)
     assert timeline(times, last=120).frame_count == 120
-    with pytest.raises(CaptureError, match=r"expected at most 6 fewer"):
+    with pytest.raises(CaptureError, match=r"expected at most 5 fewer"):
         timeline(times, last=200)
+
+
+@pytest.mark.parametrize(
+    ("length", "most"), [(3, 1), (10, 1), (99, 1), (100, 2), (249, 4), (250, 5), (3000, 5)]
+)
+def test_a_short_video_may_lack_a_share_of_its_pictures_and_a_long_one_five(length, most) -> None:
+    times = {"a": steady(length), "b": steady(length - most), "c": steady(length)}
+    assert timeline(times).frame_count == length - most
+    times["b"] = steady(length - most - 1)
+    with pytest.raises(CaptureError, match=f"camera b has .*expected at most {most} fewer"):
+        timeline(times)
+
+
+def test_a_longer_video_is_named_and_not_all_the_others() -> None:
+    times = {"a": steady(10), "b": steady(10), "c": steady(12), "d": steady(10)}
+    with pytest.raises(
+        CaptureError,
+        match=r"camera c has 12 pictures and others have 10, expected at most 1 more.*0:10",
+    ):
+        timeline(times)
+
+
+def test_two_videos_of_other_lengths_name_the_shorter_and_several_are_listed() -> None:
+    with pytest.raises(CaptureError, match="camera b has 8 pictures and others have 10"):
+        timeline({"a": steady(10), "b": steady(8)})
+    many = {f"c{n}": steady(20 if n < 6 else 10) for n in range(11)}
+    with pytest.raises(CaptureError, match=r"cameras c6, c7, c8, c9, \.\.\. have 10 pictures"):
+        timeline(many)
+
+
+def test_what_an_offset_leaves_over_is_no_lack_of_pictures() -> None:
+    equal = {"a": steady(12), "b": steady(12), "c": steady(12)}
+    assert timeline(equal, offsets={"b": 4}).frame_count == 8
+    ends = {"a": steady(12), "b": steady(16), "c": steady(12)}
+    assert timeline(ends, offsets={"b": 4}).notes == ()
+    with pytest.raises(CaptureError, match="camera c has 9 pictures and others have 12"):
+        timeline({**equal, "c": steady(9)}, offsets={"b": 4})
 
 
 def test_frames_are_chosen_from_the_common_ones() -> None:
@@ -84,6 +121,42 @@ def test_offsets_of_unknown_cameras_or_beyond_the_video_are_refused() -> None:
         timeline(times, offsets={"b": 20})
 
 
+@pytest.mark.parametrize(
+    ("offsets", "told"),
+    [
+        (
+            {"c": -100},
+            "camera c has 40 pictures and offset -100, .*expected one of -39 to 39; correct",
+        ),
+        ({"c": 100}, "camera c has 40 pictures and offset 100, .*expected one of -39 to 39"),
+        ({"a": 3, "c": -100}, "camera c .*offset -100, .*expected one of -36 to 39"),
+        ({"a": -3, "c": 60}, "camera c .*offset 60, .*expected one of -39 to 36"),
+        (
+            {"a": 50, "c": -60},
+            "camera c has 40 pictures and offset -60, .*expected smaller offsets",
+        ),
+    ],
+)
+def test_the_camera_whose_offset_leaves_nothing_is_the_one_that_is_named(offsets, told) -> None:
+    times = {label: steady(40) for label in ("a", "b", "c")}
+    with pytest.raises(CaptureError, match=told):
+        timeline(times, offsets=offsets)
+
+
+@pytest.mark.parametrize("offset", [-39, 39])
+def test_an_offset_at_the_end_of_the_named_range_leaves_one_frame(offset) -> None:
+    times = {label: steady(40) for label in ("a", "b", "c")}
+    assert timeline(times, offsets={"c": offset}, last=1).frame_count == 1
+
+
+@pytest.mark.parametrize("offset", [-100, 100])
+@pytest.mark.parametrize("align", ["first", "times"])
+def test_so_is_one_that_leaves_no_common_time(align, offset) -> None:
+    times = {label: steady(40) for label in ("a", "b", "c")}
+    with pytest.raises(CaptureError, match=rf"camera c .*offset {offset}, .*no time.*--offset"):
+        timeline(times, align=align, offsets={"a": 1, "c": offset})
+
+
 def test_another_rate_is_named_with_both_rates() -> None:
     times = {"a": steady(50), "cam03": steady(50, step=Fraction(1, 25)), "c": steady(50)}
     with pytest.raises(
@@ -97,10 +170,33 @@ def test_another_rate_is_named_with_both_rates() -> None:
 def test_a_rate_that_drifts_by_a_frame_is_noticed_when_the_video_is_long() -> None:
     ntsc = Fraction(1001, 30000)
     short = {"a": steady(100), "b": steady(100, step=ntsc), "c": steady(100)}
-    assert timeline(short).frame_count == 100
+    found = timeline(short)
+    assert found.frame_count == 100
+    assert found.notes == (
+        "camera b has 29.97 pictures per second and the others 30, which makes 0.1 of a frame at "
+        "the end; pictures are matched by their count",
+    )
     long = {"a": steady(3000), "b": steady(3000, step=ntsc), "c": steady(3000)}
     with pytest.raises(CaptureError, match=r"camera b has 29\.97 pictures per second"):
         timeline(long)
+
+
+def test_another_rate_is_told_even_of_ten_frames_and_of_several_cameras_at_once() -> None:
+    ntsc = Fraction(1001, 30000)
+    times = {f"c{n}": steady(10, step=ntsc if n in {2, 4} else STEP) for n in range(6)}
+    (note,) = timeline(times).notes
+    assert note.startswith("cameras c2, c4 have 29.97 pictures per second and the others 30, ")
+
+
+@given(st.integers(3, 60), st.lists(st.integers(0, 32), min_size=2, max_size=4))
+def test_equal_rates_are_not_told_to_differ_where_times_are_rounded(count, phases) -> None:
+    times = {
+        f"c{n}": [
+            Fraction(round(1000 * (k * STEP) + Fraction(phase, 33)), 1000) for k in range(count)
+        ]
+        for n, phase in enumerate(phases)
+    }
+    assert timeline(times).notes == ()
 
 
 def test_dropped_pictures_are_counted_and_placed() -> None:
