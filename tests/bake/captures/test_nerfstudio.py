@@ -53,15 +53,6 @@ def test_transparent_pixels_show_the_background(nerfstudio: Write) -> None:
     assert view.alpha[16, 16] == 255
 
 
-def test_entries_may_bring_their_own_lens(nerfstudio: Write) -> None:
-    def change(document: Document) -> None:
-        for entry in document["frames"]:
-            entry["fl_x"] = entry["fl_y"] = 40.0 + entry["camera_index"]
-
-    cameras = opened(nerfstudio(change)).cameras
-    assert [camera.focal_x for camera in cameras] == [40.0, 41.0]
-
-
 def test_missing_centers_and_vertical_focal_are_filled_in(nerfstudio: Write) -> None:
     def change(document: Document) -> None:
         for key in ("cx", "cy", "fl_y"):

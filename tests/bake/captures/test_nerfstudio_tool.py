@@ -1,4 +1,4 @@
-"""nerfstudio's captures that state no box, as its own tool writes them."""
+"""nerfstudio's captures as its own tool writes them: no box, and lenses of single entries."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -60,3 +60,12 @@ def test_points_that_cannot_be_read_are_told(nerfstudio: Write) -> None:
     nerfstudio(lambda document: document.update(ply_file_path="../sparse_pc.ply"))
     with pytest.raises(CaptureError, match="expected a file name inside the folder"):
         opened(folder)
+
+
+def test_entries_may_bring_their_own_lens(nerfstudio: Write) -> None:
+    def change(document: Document) -> None:
+        for entry in document["frames"]:
+            entry["fl_x"] = entry["fl_y"] = 40.0 + entry["camera_index"]
+
+    cameras = opened(nerfstudio(change)).cameras
+    assert [camera.focal_x for camera in cameras] == [40.0, 41.0]
