@@ -16,8 +16,14 @@ from bake.inspection.wording import remedy, shift_of, swapped
 CONSISTENCY, EPIPOLAR, TIMING = "mask consistency", "epipolar", "timing"
 # Median overlap, or share of fitting matches, below which cameras fit nothing in common.
 _CHAOS = {CONSISTENCY: 0.6, EPIPOLAR: 0.4}
+# Why a low overlap proves nothing.
+_LOOSE = "that contradicts no mask; too few cameras see the subject from around to tell"
 # A picture's colors must fit so much better in one place than in the other to say where it is.
 _CLEARLY = 0.75
+
+
+# What explains every view, the labels, and in words what a shift has moved.
+_Told = tuple[Mapping[int, Explanation], tuple[str, ...], str]
 
 
 class Measure(NamedTuple):
@@ -34,11 +40,17 @@ def mask_findings(found: Agreement, source: Source) -> list[Finding]:
     """One for every view whose mask was compared, and one for the rig if it fits otherwise."""
     rig = rig_finding(CONSISTENCY, found.median, found.convention)
     if rig.verdict is Verdict.FAULT and found.convention is None:
-        return [rig]
-    findings = [rig]
+        if not found.fits:
+            return [rig]
+        rig = Finding(CONSISTENCY, None, Verdict.NOT_CHECKED, f"{rig.measured}, {_LOOSE}")
+    findings, loose = [rig], []
     for view, stated in found.stated.items():
         words = f"{stated:.1%} overlap with what the others see (usual {found.median:.1%})"
         bounds = (found.median - FAULT_BELOW, found.median - WARN_BELOW)
+        if view not in found.contradicting and stated < bounds[1]:
+            loose.append(view)
+            findings.append(Finding(CONSISTENCY, view, Verdict.NOT_CHECKED, f"{words}, {_LOOSE}"))
+            continue
         measure = Measure(stated, words, found.median, *bounds)
         shifted = ""
         if found.best[view].cause == "shifted":
@@ -46,6 +58,10 @@ def mask_findings(found: Agreement, source: Source) -> list[Finding]:
             size = (camera.width, camera.height)
             shifted = shift_of(found.best[view], size, _what_is_shifted(found, view))
         findings.append(_judged(CONSISTENCY, view, measure, (found.best, source.labels, shifted)))
+    if loose:
+        names = ", ".join(source.labels[view] for view in loose)
+        words = f"camera{'s' if len(loose) > 1 else ''} {names}: a low overlap {_LOOSE}"
+        findings.append(Finding(CONSISTENCY, None, Verdict.NOT_CHECKED, words))
     return findings
 
 
@@ -55,20 +71,33 @@ def match_findings(found: Epipolar, labels: tuple[str, ...]) -> list[Finding]:
     if rig.verdict is Verdict.FAULT and found.convention is None:
         return [rig]
     findings = [rig]
-    for view in found.match_count:
-        if view not in found.fitting and view not in found.best:
-            words = f"{found.match_count[view]} matches, too few to tell"
+    for view, count in found.trusted_count.items():
+        if view in found.fitting:
+            share = found.fitting[view]
+            words = (
+                f"{share:.0%} of {count} matches that can be trusted fit (usual "
+                f"{found.usual:.0%}), median {found.distance[view]:.2f} pixels off"
+            )
+            bounds = (FAULT_SHARE * found.usual, WARN_SHARE * found.usual)
+            measure = Measure(share, words, found.usual, *bounds)
+            findings.append(_judged(EPIPOLAR, view, measure, (found.best, labels, "")))
+        elif _is_told(found, view):
+            words = "no matches with neighbors that can be trusted"
+            told = (found.best, labels, "")
+            findings.append(_explained(EPIPOLAR, view, (words, None), told))
+        else:
+            words = f"too few matches that can be trusted ({count} with its neighbors)"
             findings.append(Finding(EPIPOLAR, view, Verdict.NOT_CHECKED, words))
-            continue
-        share = found.fitting.get(view, 0.0)
-        words = (
-            f"{share:.0%} of {found.match_count[view]} matches fit (usual {found.usual:.0%}), "
-            f"median {found.distance.get(view, 0.0):.2f} pixels off"
-        )
-        bounds = (FAULT_SHARE * found.usual, WARN_SHARE * found.usual)
-        measure = Measure(share, words, found.usual, *bounds)
-        findings.append(_judged(EPIPOLAR, view, measure, (found.best, labels, "")))
+    untold = [labels[view] for view in found.trusted_count if not _is_told(found, view)]
+    if untold:
+        words = f"too few matches that can be trusted for cameras {', '.join(untold)}"
+        findings.append(Finding(EPIPOLAR, None, Verdict.NOT_CHECKED, words))
     return findings
+
+
+def _is_told(found: Epipolar, view: int) -> bool:
+    """Whether matches say anything of a view: how well it fits, or what explains it."""
+    return view in found.fitting or (view in found.best and bool(found.best[view].cause))
 
 
 def timing_findings(found: Timing, labels: tuple[str, ...]) -> list[Finding]:
@@ -109,32 +138,33 @@ def rig_finding(check: str, usual: float, convention: Convention | None) -> Find
     return Finding(check, None, Verdict.FAULT, words, helps, "nothing fits", usual)
 
 
-def _judged(
-    check: str,
-    view: int,
-    measure: Measure,
-    told: tuple[Mapping[int, Explanation], tuple[str, ...], str],
-) -> Finding:
+def _judged(check: str, view: int, measure: Measure, told: _Told) -> Finding:
     """Judge a view by what explains it, else by how far behind it is."""
-    best, labels, shifted = told
-    label, why = labels[view], best.get(view, Explanation("", measure.value))
-    if why.cause:
-        helps = remedy(why, label, labels, shifted)
-        related: tuple[int, ...] = ()
-        if why.partner is not None:
-            related = (why.partner,)
-            if view == best.get(why.partner, why).partner:
-                helps = swapped(label, labels[why.partner])
-        words = f"{measure.words}, {why.overlap:.1%} if {why.cause}"
-        return Finding(check, view, Verdict.FAULT, words, helps, why.cause, measure.value, related)
+    best, labels, _ = told
+    if view in best and best[view].cause:
+        return _explained(check, view, (measure.words, measure.value), told)
     if measure.value >= measure.warn:
         return Finding(check, view, Verdict.OK, measure.words, value=measure.value)
     verdict = Verdict.WARNING if measure.value >= measure.fault else Verdict.FAULT
     helps = (
-        f"camera {label}: it does not fit the others, and no single error explains it; look at its "
-        "pictures, mask, pose and timing, or leave it out"
+        f"camera {labels[view]}: it does not fit the others, and no single error explains it; look "
+        "at its pictures, mask, pose and timing, or leave it out"
     )
     return Finding(check, view, verdict, measure.words, helps, "", measure.value)
+
+
+def _explained(check: str, view: int, measured: tuple[str, float | None], told: _Told) -> Finding:
+    """A fault with its cause; the number is None if it could only be measured otherwise."""
+    (words, value), (best, labels, shifted) = measured, told
+    why = best[view]
+    helps = remedy(why, labels[view], labels, shifted)
+    related: tuple[int, ...] = ()
+    if why.partner is not None:
+        related = (why.partner,)
+        if view == best.get(why.partner, why).partner:
+            helps = swapped(labels[view], labels[why.partner])
+    words = f"{words}, {why.overlap:.1%} if {why.cause}"
+    return Finding(check, view, Verdict.FAULT, words, helps, why.cause, value, related)
 
 
 def _what_is_shifted(found: Agreement, view: int) -> str:

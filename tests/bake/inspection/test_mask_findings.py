@@ -26,12 +26,17 @@ def agreement(balls) -> Agreement:
 def with_overlap(agreement: Agreement, view: int, overlap: float) -> Agreement:
     stated = {**agreement.stated, view: overlap}
     best = {**agreement.best, view: Explanation("", overlap)}
-    return replace(agreement, stated=stated, best=best)
+    return replace(
+        agreement, stated=stated, best=best, contradicting=agreement.contradicting | {view}
+    )
 
 
 def with_cause(agreement: Agreement, view: int, explanation: Explanation) -> Agreement:
     stated = {**agreement.stated, view: 0.4}
-    return replace(agreement, stated=stated, best={**agreement.best, view: explanation})
+    best = {**agreement.best, view: explanation}
+    return replace(
+        agreement, stated=stated, best=best, contradicting=agreement.contradicting | {view}
+    )
 
 
 def by_view(findings: list[Finding]) -> dict[int | None, Finding]:
@@ -64,6 +69,17 @@ def test_what_nothing_explains_is_judged_by_the_usual_camera(
     assert finding.value == pytest.approx(agreement.median - below)
     assert bool(finding.remedy) == (verdict is not Verdict.OK)
     assert not finding.cause
+
+
+def test_a_low_overlap_that_contradicts_no_mask_is_not_judged(agreement, balls) -> None:
+    lower = replace(with_overlap(agreement, 6, 0.3), contradicting=frozenset())
+    findings = mask_findings(lower, balls)
+    (finding,) = (each for each in findings if each.view == 6)
+    assert finding.verdict is Verdict.NOT_CHECKED
+    assert "contradicts no mask" in finding.measured
+    rig = [each for each in findings if each.view is None]
+    assert [each.verdict for each in rig] == [Verdict.OK, Verdict.NOT_CHECKED]
+    assert rig[1].measured.startswith("camera cam06: a low overlap that contradicts no mask")
 
 
 def test_the_measure_is_in_the_words(agreement, balls) -> None:
@@ -107,7 +123,9 @@ def test_a_pair_that_fits_each_other_is_related(agreement, balls) -> None:
 
 
 def test_a_rig_that_does_not_fit_at_all_is_said_once(agreement, balls) -> None:
-    (finding,) = mask_findings(replace(agreement, median=0.3), balls)
+    everyone = frozenset(agreement.stated)
+    chaos = replace(agreement, median=0.3, contradicting=everyone)
+    (finding,) = mask_findings(chaos, balls)
     assert finding.view is None
     assert finding.verdict is Verdict.FAULT
     assert "calibration" in finding.remedy
