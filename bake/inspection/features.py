@@ -87,7 +87,11 @@ def epipolar_distances(one: Array, other: Array, cameras: tuple[Camera, Camera])
 
     In pixels; ``one`` and ``other`` are positions (points, 2).
     """
-    fundamental = _fundamental(*cameras)
+    return line_distances(one, other, _fundamental(*cameras))
+
+
+def line_distances(one: Array, other: Array, fundamental: Array) -> Array:
+    """The same for a (3, 3) matrix that turns a point of one picture into a line of the other."""
     here, there = _homogeneous(one), _homogeneous(other)
     lines_there, lines_here = here @ fundamental.T, there @ fundamental
     off = np.abs((there * lines_there).sum(1))

@@ -20,6 +20,10 @@ _CHAOS = {CONSISTENCY: 0.6, EPIPOLAR: 0.4}
 _CLEARLY = 0.75
 
 
+# What explains every view, the labels, and in words what a shift has moved.
+_Told = tuple[Mapping[int, Explanation], tuple[str, ...], str]
+
+
 class Measure(NamedTuple):
     """How well a view fits: a number, in words, and the numbers of the usual view and of bounds."""
 
@@ -55,20 +59,33 @@ def match_findings(found: Epipolar, labels: tuple[str, ...]) -> list[Finding]:
     if rig.verdict is Verdict.FAULT and found.convention is None:
         return [rig]
     findings = [rig]
-    for view in found.match_count:
-        if view not in found.fitting and view not in found.best:
-            words = f"{found.match_count[view]} matches, too few to tell"
+    for view, count in found.trusted_count.items():
+        if view in found.fitting:
+            share = found.fitting[view]
+            words = (
+                f"{share:.0%} of {count} matches that can be trusted fit (usual "
+                f"{found.usual:.0%}), median {found.distance[view]:.2f} pixels off"
+            )
+            bounds = (FAULT_SHARE * found.usual, WARN_SHARE * found.usual)
+            measure = Measure(share, words, found.usual, *bounds)
+            findings.append(_judged(EPIPOLAR, view, measure, (found.best, labels, "")))
+        elif _is_told(found, view):
+            words = "no matches with neighbors that can be trusted"
+            told = (found.best, labels, "")
+            findings.append(_explained(EPIPOLAR, view, (words, None), told))
+        else:
+            words = f"too few matches that can be trusted ({count} with its neighbors)"
             findings.append(Finding(EPIPOLAR, view, Verdict.NOT_CHECKED, words))
-            continue
-        share = found.fitting.get(view, 0.0)
-        words = (
-            f"{share:.0%} of {found.match_count[view]} matches fit (usual {found.usual:.0%}), "
-            f"median {found.distance.get(view, 0.0):.2f} pixels off"
-        )
-        bounds = (FAULT_SHARE * found.usual, WARN_SHARE * found.usual)
-        measure = Measure(share, words, found.usual, *bounds)
-        findings.append(_judged(EPIPOLAR, view, measure, (found.best, labels, "")))
+    untold = [labels[view] for view in found.trusted_count if not _is_told(found, view)]
+    if untold:
+        words = f"too few matches that can be trusted for cameras {', '.join(untold)}"
+        findings.append(Finding(EPIPOLAR, None, Verdict.NOT_CHECKED, words))
     return findings
+
+
+def _is_told(found: Epipolar, view: int) -> bool:
+    """Whether matches say anything of a view: how well it fits, or what explains it."""
+    return view in found.fitting or (view in found.best and bool(found.best[view].cause))
 
 
 def timing_findings(found: Timing, labels: tuple[str, ...]) -> list[Finding]:
@@ -109,32 +126,33 @@ def rig_finding(check: str, usual: float, convention: Convention | None) -> Find
     return Finding(check, None, Verdict.FAULT, words, helps, "nothing fits", usual)
 
 
-def _judged(
-    check: str,
-    view: int,
-    measure: Measure,
-    told: tuple[Mapping[int, Explanation], tuple[str, ...], str],
-) -> Finding:
+def _judged(check: str, view: int, measure: Measure, told: _Told) -> Finding:
     """Judge a view by what explains it, else by how far behind it is."""
-    best, labels, shifted = told
-    label, why = labels[view], best.get(view, Explanation("", measure.value))
-    if why.cause:
-        helps = remedy(why, label, labels, shifted)
-        related: tuple[int, ...] = ()
-        if why.partner is not None:
-            related = (why.partner,)
-            if view == best.get(why.partner, why).partner:
-                helps = swapped(label, labels[why.partner])
-        words = f"{measure.words}, {why.overlap:.1%} if {why.cause}"
-        return Finding(check, view, Verdict.FAULT, words, helps, why.cause, measure.value, related)
+    best, labels, _ = told
+    if view in best and best[view].cause:
+        return _explained(check, view, (measure.words, measure.value), told)
     if measure.value >= measure.warn:
         return Finding(check, view, Verdict.OK, measure.words, value=measure.value)
     verdict = Verdict.WARNING if measure.value >= measure.fault else Verdict.FAULT
     helps = (
-        f"camera {label}: it does not fit the others, and no single error explains it; look at its "
-        "pictures, mask, pose and timing, or leave it out"
+        f"camera {labels[view]}: it does not fit the others, and no single error explains it; look "
+        "at its pictures, mask, pose and timing, or leave it out"
     )
     return Finding(check, view, verdict, measure.words, helps, "", measure.value)
+
+
+def _explained(check: str, view: int, measured: tuple[str, float | None], told: _Told) -> Finding:
+    """A fault with its cause; the number is None if it could only be measured otherwise."""
+    (words, value), (best, labels, shifted) = measured, told
+    why = best[view]
+    helps = remedy(why, labels[view], labels, shifted)
+    related: tuple[int, ...] = ()
+    if why.partner is not None:
+        related = (why.partner,)
+        if view == best.get(why.partner, why).partner:
+            helps = swapped(labels[view], labels[why.partner])
+    words = f"{words}, {why.overlap:.1%} if {why.cause}"
+    return Finding(check, view, Verdict.FAULT, words, helps, why.cause, value, related)
 
 
 def _what_is_shifted(found: Agreement, view: int) -> str:
