@@ -1,11 +1,17 @@
-"""Cameras are judged by the share of their matches that lie on epipolar lines."""
+"""Cameras are judged by the share of matches that can be trusted which lie on epipolar lines."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
 from bake.captures.source import Source
-from bake.inspection.epipolar import Epipolar, check_epipolar
+from bake.inspection.epipolar import FAULT_SHARE, Epipolar, _weigh, check_epipolar
 from bake.inspection.small_pictures import read_instant
+from bake.inspection.two_views import Pair
+from render.cameras import Camera
 from tests.bake.inspection import planting
 
 
@@ -46,6 +52,39 @@ def test_what_nothing_explains_stays_as_stated(walls) -> None:
     found = checked(planting.edit(walls, 3, other))
     assert found is not None
     assert found.best[3].cause == ""
+    assert 3 not in found.fitting
+
+
+def test_a_camera_that_was_turned_is_contradicted_without_a_cause(walls) -> None:
+    camera = walls.cameras[3]
+    turn = np.eye(4)
+    turn[:3, :3] = cv2.Rodrigues(np.array([0.03, 0.04, 0.05]))[0]
+    turned = replace(camera, world_to_camera=turn @ camera.world_to_camera)
+    found = checked(planting.replaced(walls, {3: turned}))
+    assert found is not None
+    assert found.fitting[3] < FAULT_SHARE * found.usual
+    assert all(found.fitting[view] > 0.8 for view in found.fitting if view != 3)
+    assert found.best[3].cause == ""
+
+
+@pytest.mark.parametrize("contradicted", [1, 2])
+def test_it_takes_two_good_cameras_to_contradict_a_third(contradicted) -> None:
+    cameras = dict(enumerate(planting.walls(6).cameras))
+    good = [_pair(cameras, pair, 0) for pair in ((0, 1), (1, 2), (2, 3), (3, 4), (4, 0))]
+    bad = [_pair(cameras, (view, 5), 20) for view in range(contradicted)]
+    found = _weigh(cameras, [*good, *bad], ({}, ()))
+    assert found is not None
+    assert (5 in found.fitting) == (contradicted == 2)
+    assert {found.fitting[view] for view in range(5)} == {1.0}
+
+
+def _pair(cameras: Mapping[int, Camera], views: tuple[int, int], off: float) -> Pair:
+    """Forty points that lie so many pixels beside where the second camera sees them."""
+    generator = np.random.default_rng(1)
+    points = generator.uniform((-1, -1, 4), (1, 1, 6), (40, 3))
+    here, there = (cameras[view].project(points)[0] for view in views)
+    aside = generator.choice([-off, off], there.shape)
+    return Pair(views, here, there + aside, np.ones(40, bool))
 
 
 def test_even_pictures_cannot_be_judged(walls) -> None:

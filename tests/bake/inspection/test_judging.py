@@ -33,9 +33,22 @@ def test_a_camera_is_judged_by_how_far_behind_it_is(share, verdict) -> None:
     assert ("camera middle" in found[1].remedy) == (verdict is not Verdict.OK)
 
 
-def test_cameras_without_matches_are_not_checked() -> None:
-    found = by_view(match_findings(epipolar({0: 0.9, 1: 0.9}), LABELS))
-    assert found[2].verdict is Verdict.NOT_CHECKED
+def test_cameras_without_matches_that_can_be_trusted_are_not_checked() -> None:
+    best = {2: Explanation("", 0.0)}
+    findings = match_findings(epipolar({0: 0.9, 1: 0.9}, best), LABELS)
+    assert by_view(findings)[2].verdict is Verdict.NOT_CHECKED
+    assert by_view(findings)[2].value is None
+    (untold,) = (f for f in findings if f.view is None and f.verdict is Verdict.NOT_CHECKED)
+    assert untold.measured.endswith("cameras right")
+
+
+def test_no_number_is_stated_that_was_not_measured() -> None:
+    best = {2: Explanation("mirrored", 0.9)}
+    finding = by_view(match_findings(epipolar({0: 0.9, 1: 0.9}, best), LABELS))[2]
+    assert finding.verdict is Verdict.FAULT
+    assert finding.value is None
+    assert "0.00" not in finding.measured
+    assert "90.0% if mirrored" in finding.measured
 
 
 def test_an_explained_camera_is_at_fault() -> None:
