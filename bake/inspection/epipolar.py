@@ -52,7 +52,7 @@ class Epipolar:
         best: what explains each view best.
         usual: share of explained matches of the view in the middle.
         features: of every view.
-        matches: of every pair, trusted or not.
+        matches: those of every pair that can be trusted.
         convention: what has to be undone for all cameras before anything fits, or None.
     """
 
@@ -78,12 +78,12 @@ def check_epipolar(instant: Instant) -> Epipolar | None:
     )
     matches = [match(features, *pair) for pair in names]
     pairs = _trusted(instant.cameras, features, matches)
-    found = _weigh(instant.cameras, pairs, (features, matches))
+    found = _weigh(instant.cameras, pairs, features)
     if found is None or found.usual >= _CHAOS:
         return found and replace(found, best=_explain(instant, found))
     for convention in CONVENTIONS:
         cameras = {view: undone(camera, convention) for view, camera in instant.cameras.items()}
-        other = _weigh(cameras, pairs, (features, matches))
+        other = _weigh(cameras, pairs, features)
         if other is not None and other.usual >= _CHAOS:
             best = _explain(replace(instant, cameras=cameras), other)
             return replace(other, best=best, convention=convention)
@@ -98,14 +98,14 @@ def _trusted(
     for each in matches:
         one, other = each.views
         points = features[one].points[each.first], features[other].points[each.second]
-        found.append(trusted(each.views, points, _tolerance(cameras[one])))
+        found.append(trusted(each, points, _tolerance(cameras[one])))
     return [pair for pair in found if pair is not None]
 
 
 def _weigh(
     cameras: Mapping[int, Camera],
     pairs: Sequence[Pair],
-    seen: tuple[Mapping[int, Features], Sequence[Matches]],
+    features: Mapping[int, Features],
 ) -> Epipolar | None:
     """The share of explained matches of every view: the median over its pairs with good views."""
     everyone = frozenset(cameras)
@@ -121,8 +121,8 @@ def _weigh(
         if share >= WARN_SHARE * usual or len(shares) >= _LEAST_CONTRADICTING:
             fitting[view] = share
     distance = {view: _distance(cameras, pairs, view) for view in fitting}
-    counts = {view: sum(p.count for p in pairs if view in p.views) for view in cameras}
-    return Epipolar(fitting, distance, counts, {}, usual, *seen)
+    counts = {view: _count([p for p in pairs if view in p.views]) for view in cameras}
+    return Epipolar(fitting, distance, counts, {}, usual, features, [p.trusted for p in pairs])
 
 
 def _shares(
@@ -132,7 +132,7 @@ def _shares(
     shares: dict[int, list[float]] = {}
     for pair in pairs:
         one, other = pair.views
-        share = _explained_count(cameras, pair) / pair.count
+        share = min(1.0, _explained_count(cameras, pair) / pair.expected)
         for view, witness in ((one, other), (other, one)):
             if witness in witnesses:
                 shares.setdefault(view, []).append(share)
@@ -178,10 +178,8 @@ def _explained(instant: Instant, found: Epipolar, view: int, good: Sequence[int]
     witnesses = nearest_views(cameras, view, len(good))
     step = max(1, len(witnesses) // _WITNESSES)
     case = _Case(instant, found.features, view, tuple(witnesses[::step]))
-    pairs = case.trusted(found.features[view])
-    stated = case.share(instant.cameras[view], pairs)
-    tried = [*case.poses(pairs), *case.mirrored()]
-    best = max(tried, key=lambda each: each.overlap)
+    stated, tried = case.tried()
+    best = max(tried, key=lambda each: each[0])[1]
     is_better = best.overlap > max(1.3 * stated, WARN_SHARE * found.usual)
     return best if is_better else Explanation("", stated)
 
@@ -194,6 +192,23 @@ class _Case:
     features: Mapping[int, Features]
     view: int
     witnesses: tuple[int, ...]
+
+    def tried(self) -> tuple[float, list[tuple[float, Explanation]]]:
+        """The share that is explained as stated, and the best of each way of seeking points.
+
+        These come with how many matches they explain: a mirrored picture leaves a few that agree.
+        """
+        small, camera = self.instant.pictures[self.view], self.instant.cameras[self.view]
+        pairs = self.trusted(self.features[self.view])
+        pose = max(self.poses(pairs), key=lambda each: each.overlap)
+        found = [(pose.overlap * _count(pairs), pose)]
+        for cause, turn in (("mirrored", np.fliplr), ("mirrored upside down", np.flipud)):
+            mask = None if small.mask is None else turn(small.mask)
+            turned = find_features(Small(np.ascontiguousarray(turn(small.rgb)), mask))
+            again = self.trusted(turned)
+            share = self.share(camera, again)
+            found.append((share * _count(again), Explanation(cause, share)))
+        return self.share(camera, pairs), found
 
     def trusted(self, features: Features) -> list[Pair]:
         """Its trusted matches with all witnesses, if these are its features."""
@@ -208,7 +223,7 @@ class _Case:
         cameras = {**self.instant.cameras, self.view: camera}
         explained = sum(_explained_count(cameras, pair) for pair in pairs)
         # Few matches that happen to fit are no proof.
-        return explained / max(sum(pair.count for pair in pairs), _LEAST_MATCHES)
+        return explained / max(_count(pairs), _LEAST_MATCHES)
 
     def poses(self, pairs: Sequence[Pair]) -> list[Explanation]:
         """Other focal lengths and other poses."""
@@ -229,15 +244,10 @@ class _Case:
                 found.append(Explanation("swapped", self.share(camera, apart), partner=partner))
         return found
 
-    def mirrored(self) -> list[Explanation]:
-        """Its picture turned over, in which points are sought anew."""
-        small, camera = self.instant.pictures[self.view], self.instant.cameras[self.view]
-        found = []
-        for cause, turn in (("mirrored", np.fliplr), ("mirrored upside down", np.flipud)):
-            mask = None if small.mask is None else turn(small.mask)
-            turned = find_features(Small(np.ascontiguousarray(turn(small.rgb)), mask))
-            found.append(Explanation(cause, self.share(camera, self.trusted(turned))))
-        return found
+
+def _count(pairs: Sequence[Pair]) -> int:
+    """How many matches of all pairs can be trusted."""
+    return sum(pair.count for pair in pairs)
 
 
 def _tolerance(camera: Camera) -> float:

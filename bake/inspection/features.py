@@ -137,10 +137,11 @@ def _homogeneous(points: Array) -> Array:
 def gains_by_matches(
     features: Mapping[int, Features], matches: Sequence[Matches]
 ) -> dict[int, Gain]:
-    """Gains that explain the color ratios of all pairs best, by medians."""
-    ratios = _color_ratios(features, matches)
+    """Gains that explain the color ratios of all pairs best, by medians, and how sure they are."""
+    points = _color_ratios(features, matches)
     links: dict[int, list[tuple[int, Array]]] = {}
-    for (first, second), ratio in ratios.items():
+    for (first, second), each in points.items():
+        ratio = np.median(each, axis=0)
         links.setdefault(second, []).append((first, ratio))
         links.setdefault(first, []).append((second, -ratio))
     logs = {view: np.zeros(3) for view in links}
@@ -151,14 +152,19 @@ def gains_by_matches(
         }
         middle = np.median(list(logs.values()), axis=0) if logs else 0.0
         logs = {view: log - middle for view, log in logs.items()}
-    counts = {view: sum(len(m.first) for m in matches if view in m.views) for view in links}
-    return {view: gain_of(log, counts[view]) for view, log in logs.items()}
+    found = {}
+    for view, log in logs.items():
+        own = {pair: each for pair, each in points.items() if view in pair}
+        left = [each - (logs[pair[1]] - logs[pair[0]]) for pair, each in own.items()]
+        spread = float(np.median(np.abs(np.concatenate(left).mean(1))))
+        found[view] = gain_of(log, sum(map(len, own.values())), spread)
+    return found
 
 
 def _color_ratios(
     features: Mapping[int, Features], matches: Sequence[Matches]
 ) -> dict[tuple[int, int], Array]:
-    """Median log ratio (3,) of the linear colors around matching points, second over first."""
+    """Log ratios (points, 3) of the linear colors around matching points, second over first."""
     found = {}
     for each in matches:
         first, second = each.views
@@ -166,5 +172,5 @@ def _color_ratios(
         usable = (np.minimum(one, other) > DARKEST).all(1)
         usable &= (np.maximum(one, other) < BRIGHTEST).all(1)
         if usable.sum() >= _LEAST_POINTS:
-            found[first, second] = np.median(np.log(other[usable] / one[usable]), axis=0)
+            found[first, second] = np.log(other[usable] / one[usable])
     return found

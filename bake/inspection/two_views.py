@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bake.inspection.features import Array, line_distances
+from bake.inspection.features import Array, Matches, line_distances
 
 # Matches that fix a geometry, and geometries that they leave (Hartley and Zisserman, 11.1.2).
 _SAMPLE, _SOLUTIONS = 7, 3
@@ -29,32 +29,48 @@ class Pair:
     """Matching points of two views that agree on a geometry in a number that chance has not.
 
     Attributes:
-        views: the two views.
-        here: points (matches, 2) in the first, in pixels, without repetitions.
+        matches: of the two views, without repetitions.
+        here: points (matches, 2) in the first view, in pixels.
         there: the same points in the second.
         agrees: which matches agree with the geometry of the pictures.
     """
 
-    views: tuple[int, int]
+    matches: Matches
     here: Array
     there: Array
     agrees: NDArray[np.bool_]
+
+    @property
+    def views(self) -> tuple[int, int]:
+        """The two views."""
+        return self.matches.views
+
+    @property
+    def trusted(self) -> Matches:
+        """The matches that agree."""
+        return _chosen(self.matches, self.agrees)
 
     @property
     def count(self) -> int:
         """Matches that can be trusted."""
         return int(np.count_nonzero(self.agrees))
 
+    @property
+    def expected(self) -> int:
+        """Matches that right cameras explain: those that fixed the geometry fit it in any case."""
+        return self.count - _SAMPLE
 
-def trusted(views: tuple[int, int], points: tuple[Array, Array], tolerance: float) -> Pair | None:
+
+def trusted(matches: Matches, points: tuple[Array, Array], tolerance: float) -> Pair | None:
     """The matches if some can be trusted; None where they might as well all be wrong.
 
+    ``points`` (matches, 2) are where they lie in each picture, in pixels.
     ``tolerance`` is the distance from its epipolar line, in pixels, at which a match still fits.
     """
     # A corner that is found in several directions is still one point.
-    both = np.unique(np.hstack(points).round(1), axis=0)
-    here, there = both[:, :2], both[:, 2:]
-    if len(both) < _LEAST:
+    _, kept = np.unique(np.hstack(points).round(1), axis=0, return_index=True)
+    here, there = points[0][kept], points[1][kept]
+    if len(kept) < _LEAST:
         return None
     fundamental, _ = cv2.findFundamentalMat(
         here, there, cv2.FM_RANSAC, tolerance, _SURENESS, _SAMPLES
@@ -63,9 +79,9 @@ def trusted(views: tuple[int, int], points: tuple[Array, Array], tolerance: floa
         return None
     agrees = line_distances(here, there, np.asarray(fundamental)) < tolerance
     chance = _chance(here, there, np.asarray(fundamental), tolerance)
-    if not _is_significant(len(both), int(np.count_nonzero(agrees)), chance):
+    if not _is_significant(len(kept), int(np.count_nonzero(agrees)), chance):
         return None
-    return Pair(views, here, there, agrees)
+    return Pair(_chosen(matches, kept), here, there, agrees)
 
 
 def _chance(here: Array, there: Array, fundamental: Array, tolerance: float) -> float:
@@ -83,3 +99,7 @@ def _is_significant(count: int, agreeing: int, chance: float) -> bool:
         return False
     tried = _SOLUTIONS * (count - _SAMPLE) * comb(count, agreeing) * comb(agreeing, _SAMPLE)
     return log10(tried) + (agreeing - _SAMPLE) * log10(chance) < log10(_FALSE_ALARMS)
+
+
+def _chosen(matches: Matches, which: NDArray[np.int64] | NDArray[np.bool_]) -> Matches:
+    return Matches(matches.views, matches.first[which], matches.second[which])

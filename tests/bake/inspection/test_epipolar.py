@@ -9,6 +9,7 @@ import pytest
 
 from bake.captures.source import Source
 from bake.inspection.epipolar import FAULT_SHARE, Epipolar, _weigh, check_epipolar
+from bake.inspection.features import Matches
 from bake.inspection.small_pictures import read_instant
 from bake.inspection.two_views import Pair
 from render.cameras import Camera
@@ -72,7 +73,7 @@ def test_it_takes_two_good_cameras_to_contradict_a_third(contradicted) -> None:
     cameras = dict(enumerate(planting.walls(6).cameras))
     good = [_pair(cameras, pair, 0) for pair in ((0, 1), (1, 2), (2, 3), (3, 4), (4, 0))]
     bad = [_pair(cameras, (view, 5), 20) for view in range(contradicted)]
-    found = _weigh(cameras, [*good, *bad], ({}, ()))
+    found = _weigh(cameras, [*good, *bad], {})
     assert found is not None
     assert (5 in found.fitting) == (contradicted == 2)
     assert {found.fitting[view] for view in range(5)} == {1.0}
@@ -84,7 +85,8 @@ def _pair(cameras: Mapping[int, Camera], views: tuple[int, int], off: float) -> 
     points = generator.uniform((-1, -1, 4), (1, 1, 6), (40, 3))
     here, there = (cameras[view].project(points)[0] for view in views)
     aside = generator.choice([-off, off], there.shape)
-    return Pair(views, here, there + aside, np.ones(40, bool))
+    same = np.arange(40)
+    return Pair(Matches(views, same, same), here, there + aside, np.ones(40, bool))
 
 
 def test_even_pictures_cannot_be_judged(walls) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bake.inspection.features import Matches
 from bake.inspection.two_views import Pair, trusted
 from tests.bake.inspection import planting
 
@@ -21,7 +22,12 @@ def points(right: int, wrong: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def found(right: int, wrong: int, seed: int = 0) -> Pair | None:
-    return trusted((0, 1), points(right, wrong, seed), 1.0)
+    return checked(points(right, wrong, seed))
+
+
+def checked(both: tuple[np.ndarray, np.ndarray]) -> Pair | None:
+    same = np.arange(len(both[0]))
+    return trusted(Matches((0, 1), same, same), both, 1.0)
 
 
 @pytest.mark.parametrize("count", [0, 3, 8, 15, 30, 80, 200])
@@ -33,19 +39,19 @@ def test_matches_at_random_are_not_trusted(count) -> None:
 def test_right_matches_are_told_from_as_many_wrong_ones(seed) -> None:
     pair = found(25, 25, seed)
     assert pair is not None
-    right = points(25, 0, seed)[0].round(1)
-    is_right = (pair.here[:, None] == right).all(2).any(1)
+    is_right = pair.matches.first < 25
     assert pair.agrees[is_right].mean() > 0.9
     assert pair.agrees[~is_right].mean() < 0.3
+    assert pair.trusted.first.tolist() == pair.matches.first[pair.agrees].tolist()
     assert pair.count == np.count_nonzero(pair.agrees)
 
 
 def test_a_point_that_is_matched_again_and_again_counts_once() -> None:
     here, there = points(9, 0, 0)
-    again = trusted((0, 1), (np.tile(here, (8, 1)), np.tile(there, (8, 1))), 1.0)
+    again = checked((np.tile(here, (8, 1)), np.tile(there, (8, 1))))
     assert again is None or len(again.here) == 9
 
 
 def test_points_in_one_place_say_nothing() -> None:
     here = np.full((40, 2), 50.0)
-    assert trusted((0, 1), (here, here), 1.0) is None
+    assert checked((here, here)) is None
