@@ -1,9 +1,13 @@
 """Real captures raise no alarm, and every planted fault is found in one, naming the camera."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 import pytest
 
 from bake.captures.registry import detect_loader, load_loader
-from bake.captures.source import Source
+from bake.captures.source import Reader, Source
 from bake.inspection import consensus
 from bake.inspection.findings import Verdict
 from tests.bake.inspection import planting
@@ -20,6 +24,12 @@ def full_grids(monkeypatch, small_grids) -> None:
 @pytest.fixture(scope="module")
 def performer(captures) -> Source:
     return opened(captures / "performer")
+
+
+@pytest.fixture(scope="module")
+def kitchen(captures) -> Source:
+    """Photographs without masks."""
+    return opened(captures / "flame-steak")
 
 
 def opened(path) -> Source:
@@ -66,3 +76,48 @@ def test_swapped_cameras_are_both_found(performer, inspected) -> None:
 
 def test_a_misread_rig_is_found(performer, inspected) -> None:
     assert blamed(inspected(planting.misread(performer))) == {None: {"axes flipped"}}
+
+
+@pytest.mark.parametrize(
+    ("plant", "cause"),
+    [
+        (planting.zoom, "focal length"),
+        (planting.misread, "axes flipped"),
+        (planting.mirror, "mirrored"),
+    ],
+)
+@pytest.mark.parametrize("view", [3, 14])
+def test_a_fault_planted_without_masks_is_found(kitchen, inspected, plant, cause, view) -> None:
+    found = blamed(inspected(plant(kitchen, view)))
+    assert set(found) == {view}
+    assert cause in found[view]
+
+
+def test_swapped_cameras_without_masks_are_both_found(kitchen, inspected) -> None:
+    assert blamed(inspected(planting.swap(kitchen, 2, 13))) == {2: {"swapped"}, 13: {"swapped"}}
+
+
+@pytest.mark.parametrize("frame", [0, 39])
+@pytest.mark.parametrize("views", [range(12), range(0, 30, 2), range(30)])
+def test_cameras_around_a_subject_without_masks_raise_no_alarm(
+    performer, inspected, frame, views
+) -> None:
+    chosen = replace(performer, views={frame: tuple(views)})
+    found = inspected(replace(chosen, reader=OnGray(performer.reader)))
+    assert blamed(found) == {}
+
+
+@dataclass(frozen=True)
+class OnGray:
+    """Reads pictures over a plain wall, without their masks."""
+
+    reader: Reader
+
+    def inspect(self, frames: Sequence[int]) -> bool:
+        self.reader.inspect(frames)
+        return False
+
+    def read(self, frame: int, view: int) -> planting.Pixels:
+        pixels = self.reader.read(frame, view)
+        alpha = pixels[..., 3:] / 255
+        return np.asarray((pixels[..., :3] * alpha + 200 * (1 - alpha)).round(), np.uint8)
