@@ -1,6 +1,8 @@
 """Which cameras' masks disagree with what the others see, and what explains it best.
 
-all cameras vote -> suspects by overlap and by what would explain them -> the others vote, strictly
+all cameras vote, strictly -> if no mask contradicts the others, that is all; else
+all cameras vote, openly -> those in doubt by overlap and by what would explain them lose theirs
+-> the others vote, strictly -> those who contradict nobody get their vote back
 -> every camera is judged by these
 """
 
@@ -10,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bake.inspection.consensus import Votes, collect_votes
+from bake.inspection.contradiction import contradicts
 from bake.inspection.conventions import CONVENTIONS, Convention, undone
 from bake.inspection.outlines import (
     Explanation,
@@ -56,8 +59,11 @@ class Agreement:
         jury: the trusted views.
         share: the share of them that had to agree.
         stated: overlap of every view as it is.
-        best: what explains every view best; as stated where nothing is better.
+        best: what explains every view best; as stated where nothing is better, or nothing is wrong.
         median: overlap of the view in the middle.
+        doubted: views that fit less than others do, or would fit clearly better otherwise.
+        contradicting: those of them that cannot be right if the jury is. The rest are only seen
+            by cameras that leave much room.
         convention: what has to be undone for all cameras before anything fits, or None.
     """
 
@@ -67,13 +73,30 @@ class Agreement:
     stated: Mapping[int, float]
     best: Mapping[int, Explanation]
     median: float
+    doubted: frozenset[int] = frozenset()
+    contradicting: frozenset[int] = frozenset()
     convention: Convention | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the cameras have a subject in common, as far as they can tell."""
+        return self.median >= _CHAOS or len(self.contradicting) <= len(self.stated) / 2
+
+    @property
+    def disputed(self) -> frozenset[int]:
+        """Views that contradict the jury they are part of: no jury was found without dispute."""
+        return self.contradicting & self.jury
+
+    @property
+    def loose(self) -> frozenset[int]:
+        """Views in doubt that contradict nothing: the others leave much room around the subject."""
+        return self.doubted - self.contradicting
 
 
 def find_agreement(instants: Sequence[Instant], region: Aabb) -> Agreement | None:
     """Judge every view by the others; None where no subject is found, however poses are read."""
     found = _judge(instants, region)
-    if found is not None and found.median >= _CHAOS:
+    if found is not None and found.fits:
         return found
     for convention in CONVENTIONS:
         other = _judge([_reread(instant, convention) for instant in instants], region)
@@ -89,27 +112,39 @@ def explains(stated: float, other: Explanation) -> bool:
 
 
 def _judge(instants: Sequence[Instant], region: Aabb) -> Agreement | None:
-    """Find suspects among all, then judge all by the rest."""
+    """Judge all by all; if that does not fit, find suspects and judge all by the rest."""
     everyone = frozenset(view for instant in instants for view in instant.views)
+    asked = _ask(instants, region, everyone, _OPEN_SHARES[0])
+    found = _strictly(asked, everyone) if asked else None
+    if found and not found.contradicting:
+        return found
     opened: Agreement | None = None
-    asked: list[tuple[Instant, Votes]] = []
     for share in _OPEN_SHARES:
-        votes = [(instant, collect_votes(instant, region, everyone, share)) for instant in instants]
-        asked = [(instant, each) for instant, each in votes if each is not None]
+        asked = _ask(instants, region, everyone, share)
         opened = _weigh(asked, everyone, share) if asked else None
         if opened and opened.median >= _CHAOS:
             break
     if not opened or opened.median < _CHAOS:
         return opened
+    least = max(LEAST_VIEWS, len(everyone) / 2)
     found = opened
+    jury = everyone - opened.doubted
+    if len(jury) < least:
+        jury = everyone - opened.contradicting
     for _ in range(_ROUNDS):
-        jury = everyone - set(_suspects(found))
-        if jury == found.jury and found is not opened:
+        if len(jury) < least or (jury == found.jury and found is not opened):
             break
-        if len(jury) < max(LEAST_VIEWS - 1, len(everyone) / 2):
-            return found
         found = _strictly(asked, jury)
+        jury = everyone - found.contradicting
     return found
+
+
+def _ask(
+    instants: Sequence[Instant], region: Aabb, jury: frozenset[int], share: float
+) -> list[tuple[Instant, Votes]]:
+    """The votes at all instants at which anything is agreed on."""
+    votes = [(instant, collect_votes(instant, region, jury, share)) for instant in instants]
+    return [(instant, each) for instant, each in votes if each is not None]
 
 
 def _strictly(asked: _Asked, jury: frozenset[int]) -> Agreement:
@@ -131,7 +166,18 @@ def _weigh(
     stated = {view: as_stated(scenes, view).overlap for view in views}
     median = float(np.median([stated[view] for view in views if view in jury]))
     best = {view: _explained(scenes, view, stated[view], max(median, _CHAOS)) for view in views}
-    return Agreement(scenes, jury, share, stated, best, median)
+    doubted = {
+        view
+        for view, overlap in stated.items()
+        if best[view].cause
+        or overlap < median - _SUSPECT_BELOW
+        or covered(scenes, view) < _SUSPECT_COVER
+    }
+    wrong = frozenset(view for view in doubted if contradicts(scenes, view, jury))
+    best = {
+        view: why if view in wrong else Explanation("", stated[view]) for view, why in best.items()
+    }
+    return Agreement(scenes, jury, share, stated, best, median, frozenset(doubted), wrong)
 
 
 def _explained(scenes: Sequence[Scene], view: int, stated: float, usual: float) -> Explanation:
@@ -143,17 +189,6 @@ def _explained(scenes: Sequence[Scene], view: int, stated: float, usual: float) 
         tried += large_errors(scenes, view)
     best = max(tried, key=lambda each: each.overlap)
     return best if explains(stated, best) else Explanation("", stated)
-
-
-def _suspects(found: Agreement) -> list[int]:
-    """Views that should not vote."""
-    return [
-        view
-        for view, overlap in found.stated.items()
-        if found.best[view].cause
-        or overlap < found.median - _SUSPECT_BELOW
-        or covered(found.scenes, view) < _SUSPECT_COVER
-    ]
 
 
 def _reread(instant: Instant, convention: Convention) -> Instant:

@@ -20,6 +20,10 @@ Array = NDArray[np.float64]
 # Surface points per view and instant: as many as a median needs.
 _POINTS = 400
 _LEAST_POINTS = 60
+# A view with fewer than this share of the usual view's points lies at the edge of what the others
+# see, where the surface is a guess. Known rigs have 0.8, uneven parts of them 0.4, and of cameras
+# with a tenth one seemed half as bright as it is.
+_LEAST_SHARE = 0.2
 _LEAST_VIEWS = 4
 # Views of the same point differ by less than this in log light, half of them. A choice.
 _ALIKE = 0.15
@@ -84,9 +88,10 @@ def find_gains(scenes: Sequence[Scene], views: frozenset[int]) -> Mapping[int, G
         for view, residual in zip(seen.views, seen.residuals(), strict=True):
             found.setdefault(view, []).append(residual[np.isfinite(residual[:, 0])])
     gains = {}
-    for view, parts in found.items():
-        residual = np.concatenate(parts)
-        if len(residual) >= _LEAST_POINTS:
+    together = {view: np.concatenate(parts) for view, parts in found.items()}
+    usual = float(np.median([len(each) for each in together.values()])) if together else 0.0
+    for view, residual in together.items():
+        if len(residual) >= max(_LEAST_POINTS, _LEAST_SHARE * usual):
             middle = np.median(residual, axis=0)
             spread = float(np.median(np.abs(residual - middle)))
             gains[view] = gain_of(middle, len(residual), spread)

@@ -1,6 +1,6 @@
 """Findings from what masks, matches and motion say of the cameras together."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from bake.captures.source import Source
@@ -16,6 +16,8 @@ from bake.inspection.wording import remedy, shift_of, swapped
 CONSISTENCY, EPIPOLAR, TIMING = "mask consistency", "epipolar", "timing"
 # Median overlap, or share of fitting matches, below which cameras fit nothing in common.
 _CHAOS = {CONSISTENCY: 0.6, EPIPOLAR: 0.4}
+# Why a low overlap proves nothing.
+_LOOSE = "that contradicts no mask; too few cameras see the subject from around to tell"
 # A picture's colors must fit so much better in one place than in the other to say where it is.
 _CLEARLY = 0.75
 
@@ -31,14 +33,23 @@ class Measure(NamedTuple):
 
 
 def mask_findings(found: Agreement, source: Source) -> list[Finding]:
-    """One for every view whose mask was compared, and one for the rig if it fits otherwise."""
+    """One for every view whose mask was compared, and some for the rig."""
     rig = rig_finding(CONSISTENCY, found.median, found.convention)
     if rig.verdict is Verdict.FAULT and found.convention is None:
-        return [rig]
-    findings = [rig]
+        if not found.fits:
+            return [rig]
+        rig = Finding(CONSISTENCY, None, Verdict.NOT_CHECKED, f"{rig.measured}, {_LOOSE}")
+    findings = [rig, *_untold(found, source.labels)]
     for view, stated in found.stated.items():
         words = f"{stated:.1%} overlap with what the others see (usual {found.median:.1%})"
         bounds = (found.median - FAULT_BELOW, found.median - WARN_BELOW)
+        if view in found.disputed:
+            words = f"{words}, its mask contradicts others, which may be wrong as well"
+            findings.append(Finding(CONSISTENCY, view, Verdict.NOT_CHECKED, words))
+            continue
+        if view in found.loose and stated < bounds[1]:
+            findings.append(Finding(CONSISTENCY, view, Verdict.NOT_CHECKED, f"{words}, {_LOOSE}"))
+            continue
         measure = Measure(stated, words, found.median, *bounds)
         shifted = ""
         if found.best[view].cause == "shifted":
@@ -47,6 +58,30 @@ def mask_findings(found: Agreement, source: Source) -> list[Finding]:
             shifted = shift_of(found.best[view], size, _what_is_shifted(found, view))
         findings.append(_judged(CONSISTENCY, view, measure, (found.best, source.labels, shifted)))
     return findings
+
+
+def _untold(found: Agreement, labels: tuple[str, ...]) -> list[Finding]:
+    """What is said of the rig when nothing can be told of some views."""
+    findings = []
+    if found.disputed:
+        names = _named(found.disputed, labels)
+        words = f"{names}: masks that cannot be of one subject"
+        helps = (
+            f"{names}: their masks contradict each other, and too few others agree to tell which "
+            "is wrong; look at their pictures, masks, poses and timing, or add cameras"
+        )
+        findings.append(Finding(CONSISTENCY, None, Verdict.FAULT, words, helps, "contradiction"))
+    loose = {view for view in found.loose if found.stated[view] < found.median - WARN_BELOW}
+    if loose:
+        words = f"{_named(loose, labels)}: a low overlap {_LOOSE}"
+        findings.append(Finding(CONSISTENCY, None, Verdict.NOT_CHECKED, words))
+    return findings
+
+
+def _named(views: Collection[int], labels: tuple[str, ...]) -> str:
+    """The cameras by name, in order."""
+    names = ", ".join(labels[view] for view in sorted(views))
+    return f"camera{'s' if len(views) > 1 else ''} {names}"
 
 
 def match_findings(found: Epipolar, labels: tuple[str, ...]) -> list[Finding]:
