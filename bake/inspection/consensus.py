@@ -26,8 +26,8 @@ _LITTLE_CHANGE = 0.7
 # A voxel that few cameras see would be kept for want of anybody who says otherwise.
 _SEEN_SHARE = 0.5
 _LEAST_SEEN = 3
-# The vote of a camera beside whose mask a voxel lies, and of one on whose mask it does.
-OFF, _ON = 1, 2
+# The vote of a camera on whose mask a voxel lies.
+_ON = 2
 # Votes are kept of voxels that may still be agreed on when some cameras are left out.
 _KEPT_BELOW = 0.15
 

@@ -7,9 +7,9 @@ import pytest
 
 from bake.captures.source import Source, Split
 from bake.inspection.consensus import collect_votes
-from bake.inspection.contradiction import contradicts, emptied
+from bake.inspection.contradiction import contradicts, emptied, outside
 from bake.inspection.findings import Verdict
-from bake.inspection.outlines import Scene, covered, expect
+from bake.inspection.outlines import Scene, expect
 from bake.inspection.small_pictures import read_instant
 from render.geometry import Aabb
 from tests.bake.inspection import planting
@@ -61,7 +61,7 @@ def test_a_mask_that_reaches_out_of_what_others_allow_contradicts_them(balls) ->
     source = planting.shift_mask(balls, 3, 10)
     jury = everyone(source) - {3}
     scene = scene_of(source, jury)
-    assert covered([scene], 3) < 0.95
+    assert outside([scene], 3) > 0.05
     assert contradicts([scene], 3, jury)
 
 
@@ -75,9 +75,16 @@ def test_a_mask_that_lacks_a_part_contradicts_those_who_see_it(balls) -> None:
     source = planting.edit(balls, 3, cut)
     jury = everyone(source) - {3}
     scene = scene_of(source, jury)
-    assert covered([scene], 3) > 0.98
+    assert outside([scene], 3) < 0.001
     assert emptied([scene], 3, jury) > 0.02
     assert contradicts([scene], 3, jury)
+
+
+def test_a_voxel_that_is_half_on_a_mask_is_not_forbidden(balls, monkeypatch) -> None:
+    monkeypatch.setattr("bake.inspection.consensus._MOST_RESOLUTION", 24)
+    scene = scene_of(balls, everyone(balls))
+    assert scene.votes.voxel_size > 0.07  # About three pixels.
+    assert not [v for v in everyone(balls) if contradicts([scene], v, everyone(balls))]
 
 
 def test_a_focal_length_that_is_stated_too_long_contradicts_the_others(balls) -> None:
