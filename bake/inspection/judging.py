@@ -67,8 +67,8 @@ def _untold(found: Agreement, labels: tuple[str, ...]) -> list[Finding]:
         names = _named(found.disputed, labels)
         words = f"{names}: masks that cannot be of one subject"
         helps = (
-            f"{names}: their masks contradict each other, and too few others agree to tell which "
-            "is wrong; look at their pictures, masks, poses and timing, or add cameras"
+            f"{names}: their masks contradict each other or the rest, and too few cameras agree to "
+            "tell which is wrong; look at all pictures, masks and poses, or add cameras"
         )
         findings.append(Finding(CONSISTENCY, None, Verdict.FAULT, words, helps, "contradiction"))
     loose = {view for view in found.loose if found.stated[view] < found.median - WARN_BELOW}

@@ -153,6 +153,14 @@ def test_views_in_dispute_are_named_together_and_none_is_blamed(agreement, balls
     assert unsure == {2, 5}
 
 
+def test_a_small_jury_blames_nobody_whom_nothing_explains(agreement, balls) -> None:
+    lower = with_overlap(with_overlap(agreement, 2, 0.5), 3, 0.5)
+    small = replace(lower, jury=frozenset({0, 1, 4, 5}))
+    found = mask_findings(small, balls)
+    assert {f.view for f in found if f.verdict is Verdict.FAULT} == {None}
+    assert {f.view for f in mask_findings(lower, balls) if f.verdict is Verdict.FAULT} == {2, 3}
+
+
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=lambda each: each.cause)
 def test_a_misread_rig_names_its_convention(agreement, balls, convention) -> None:
     found = by_view(mask_findings(replace(agreement, convention=convention), balls))
