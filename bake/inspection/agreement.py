@@ -44,6 +44,9 @@ _MISFIT_BELOW = 0.05
 # Median overlap below which nothing fits together.
 _CHAOS = 0.6
 LEAST_VIEWS = 4
+# So many trusted cameras to each that contradicts them. A choice: with 4 to 2, a wrong camera among
+# the four has turned the others against two that are right.
+_OUTVOTED = 3
 # Those who fit what the others see get their vote back, so often.
 _ROUNDS = 3
 
@@ -81,6 +84,22 @@ class Agreement:
     def fits(self) -> bool:
         """Whether the cameras have a subject in common, as far as they can tell."""
         return self.median >= _CHAOS or len(self.contradicting) <= len(self.stated) / 2
+
+    @property
+    def disputed(self) -> frozenset[int]:
+        """Views that contradict others who may be wrong as well.
+
+        They are of the jury themselves, or nothing explains them and the jury is small.
+        """
+        if len(self.jury) >= _OUTVOTED * len(self.contradicting):
+            return self.contradicting & self.jury
+        unexplained = {view for view in self.contradicting if not self.best[view].cause}
+        return self.contradicting & self.jury | unexplained
+
+    @property
+    def loose(self) -> frozenset[int]:
+        """Views in doubt that contradict nothing: the others leave much room around the subject."""
+        return self.doubted - self.contradicting
 
 
 def find_agreement(instants: Sequence[Instant], region: Aabb) -> Agreement | None:

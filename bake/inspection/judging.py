@@ -1,6 +1,6 @@
 """Findings from what masks, matches and motion say of the cameras together."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from bake.captures.source import Source
@@ -37,18 +37,21 @@ class Measure(NamedTuple):
 
 
 def mask_findings(found: Agreement, source: Source) -> list[Finding]:
-    """One for every view whose mask was compared, and one for the rig if it fits otherwise."""
+    """One for every view whose mask was compared, and some for the rig."""
     rig = rig_finding(CONSISTENCY, found.median, found.convention)
     if rig.verdict is Verdict.FAULT and found.convention is None:
         if not found.fits:
             return [rig]
         rig = Finding(CONSISTENCY, None, Verdict.NOT_CHECKED, f"{rig.measured}, {_LOOSE}")
-    findings, loose = [rig], []
+    findings = [rig, *_untold(found, source.labels)]
     for view, stated in found.stated.items():
         words = f"{stated:.1%} overlap with what the others see (usual {found.median:.1%})"
         bounds = (found.median - FAULT_BELOW, found.median - WARN_BELOW)
-        if view not in found.contradicting and stated < bounds[1]:
-            loose.append(view)
+        if view in found.disputed:
+            words = f"{words}, its mask contradicts others, which may be wrong as well"
+            findings.append(Finding(CONSISTENCY, view, Verdict.NOT_CHECKED, words))
+            continue
+        if view in found.loose and stated < bounds[1]:
             findings.append(Finding(CONSISTENCY, view, Verdict.NOT_CHECKED, f"{words}, {_LOOSE}"))
             continue
         measure = Measure(stated, words, found.median, *bounds)
@@ -63,6 +66,30 @@ def mask_findings(found: Agreement, source: Source) -> list[Finding]:
         words = f"camera{'s' if len(loose) > 1 else ''} {names}: a low overlap {_LOOSE}"
         findings.append(Finding(CONSISTENCY, None, Verdict.NOT_CHECKED, words))
     return findings
+
+
+def _untold(found: Agreement, labels: tuple[str, ...]) -> list[Finding]:
+    """What is said of the rig when nothing can be told of some views."""
+    findings = []
+    if found.disputed:
+        names = _named(found.disputed, labels)
+        words = f"{names}: masks that cannot be of one subject"
+        helps = (
+            f"{names}: their masks contradict each other or the rest, and too few cameras agree to "
+            "tell which is wrong; look at all pictures, masks and poses, or add cameras"
+        )
+        findings.append(Finding(CONSISTENCY, None, Verdict.FAULT, words, helps, "contradiction"))
+    loose = {view for view in found.loose if found.stated[view] < found.median - WARN_BELOW}
+    if loose:
+        words = f"{_named(loose, labels)}: a low overlap {_LOOSE}"
+        findings.append(Finding(CONSISTENCY, None, Verdict.NOT_CHECKED, words))
+    return findings
+
+
+def _named(views: Collection[int], labels: tuple[str, ...]) -> str:
+    """The cameras by name, in order."""
+    names = ", ".join(labels[view] for view in sorted(views))
+    return f"camera{'s' if len(views) > 1 else ''} {names}"
 
 
 def match_findings(found: Epipolar, labels: tuple[str, ...]) -> list[Finding]:

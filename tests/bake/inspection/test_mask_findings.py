@@ -26,17 +26,23 @@ def agreement(balls) -> Agreement:
 def with_overlap(agreement: Agreement, view: int, overlap: float) -> Agreement:
     stated = {**agreement.stated, view: overlap}
     best = {**agreement.best, view: Explanation("", overlap)}
+    return contradicted(replace(agreement, stated=stated, best=best), view)
+
+
+def contradicted(agreement: Agreement, view: int) -> Agreement:
+    """The same with a view that the others' masks contradict, and that has no vote."""
     return replace(
-        agreement, stated=stated, best=best, contradicting=agreement.contradicting | {view}
+        agreement,
+        jury=agreement.jury - {view},
+        doubted=agreement.doubted | {view},
+        contradicting=agreement.contradicting | {view},
     )
 
 
 def with_cause(agreement: Agreement, view: int, explanation: Explanation) -> Agreement:
     stated = {**agreement.stated, view: 0.4}
     best = {**agreement.best, view: explanation}
-    return replace(
-        agreement, stated=stated, best=best, contradicting=agreement.contradicting | {view}
-    )
+    return contradicted(replace(agreement, stated=stated, best=best), view)
 
 
 def by_view(findings: list[Finding]) -> dict[int | None, Finding]:
@@ -124,11 +130,46 @@ def test_a_pair_that_fits_each_other_is_related(agreement, balls) -> None:
 
 def test_a_rig_that_does_not_fit_at_all_is_said_once(agreement, balls) -> None:
     everyone = frozenset(agreement.stated)
-    chaos = replace(agreement, median=0.3, contradicting=everyone)
-    (finding,) = mask_findings(chaos, balls)
+    (finding,) = mask_findings(replace(agreement, median=0.3, contradicting=everyone), balls)
     assert finding.view is None
     assert finding.verdict is Verdict.FAULT
     assert "calibration" in finding.remedy
+
+
+def test_a_low_overlap_that_contradicts_no_mask_is_no_fault(agreement, balls) -> None:
+    lower = with_overlap(agreement, 6, agreement.median - 0.4)
+    found = mask_findings(replace(lower, contradicting=frozenset()), balls)
+    unsure = [f for f in found if f.verdict is not Verdict.OK]
+    assert [(f.view, f.verdict) for f in unsure] == [
+        (None, Verdict.NOT_CHECKED),
+        (6, Verdict.NOT_CHECKED),
+    ]
+    assert "camera cam06" in unsure[0].measured
+    assert all("too few cameras see the subject from around" in f.measured for f in unsure)
+
+
+def test_a_rig_that_fits_badly_but_contradicts_nothing_is_not_checked(agreement, balls) -> None:
+    found = by_view(mask_findings(replace(agreement, median=0.5), balls))
+    assert found[None].verdict is Verdict.NOT_CHECKED
+    assert not found[None].remedy
+
+
+def test_views_in_dispute_are_named_together_and_none_is_blamed(agreement, balls) -> None:
+    disputed = replace(agreement, contradicting=frozenset({2, 5}))
+    found = mask_findings(disputed, balls)
+    (fault,) = (f for f in found if f.verdict is Verdict.FAULT)
+    assert fault.view is None
+    assert "cameras cam02, cam05" in fault.remedy
+    unsure = {f.view for f in found if f.verdict is Verdict.NOT_CHECKED}
+    assert unsure == {2, 5}
+
+
+def test_a_small_jury_blames_nobody_whom_nothing_explains(agreement, balls) -> None:
+    lower = with_overlap(with_overlap(agreement, 2, 0.5), 3, 0.5)
+    small = replace(lower, jury=frozenset({0, 1, 4, 5}))
+    found = mask_findings(small, balls)
+    assert {f.view for f in found if f.verdict is Verdict.FAULT} == {None}
+    assert {f.view for f in mask_findings(lower, balls) if f.verdict is Verdict.FAULT} == {2, 3}
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=lambda each: each.cause)
