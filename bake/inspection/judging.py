@@ -61,10 +61,6 @@ def mask_findings(found: Agreement, source: Source) -> list[Finding]:
             size = (camera.width, camera.height)
             shifted = shift_of(found.best[view], size, _what_is_shifted(found, view))
         findings.append(_judged(CONSISTENCY, view, measure, (found.best, source.labels, shifted)))
-    if loose:
-        names = ", ".join(source.labels[view] for view in loose)
-        words = f"camera{'s' if len(loose) > 1 else ''} {names}: a low overlap {_LOOSE}"
-        findings.append(Finding(CONSISTENCY, None, Verdict.NOT_CHECKED, words))
     return findings
 
 
