@@ -22,6 +22,7 @@ from benchmarks.encode_benchmark import (
     encode_table,
     libraries,
 )
+from benchmarks.fault_commands import measure_faults
 from benchmarks.ffmpeg_program import ProgramError, find_ffmpeg
 from benchmarks.march_benchmark import MarchPlan, run_march_benchmark
 from benchmarks.memory_commands import measure_memory
@@ -59,6 +60,7 @@ def benchmark(argv: Sequence[str] | None = None) -> int:
         "browser": measure_in_browser,
         "playback": measure_playback,
         "memory": measure_memory,
+        "faults": measure_faults,
         "rate-model": measure_rate_model,
         "rd": run_rd,
         "report": run_report,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks.command_words import counts, new_parser, positive, seconds, sizes
 from benchmarks.drawing_commands import add_drawing
+from benchmarks.fault_commands import add_faults
 from benchmarks.memory_commands import add_memory
 from benchmarks.playback_commands import add_playback
 from benchmarks.rate_commands import add_rate_model
@@ -51,6 +52,9 @@ def benchmark_parser() -> argparse.ArgumentParser:
     add_drawing(verbs.add_parser("browser", help="the web engine in a browser, beside the march"))
     add_playback(verbs.add_parser("playback", help="decode, prepare and draw, alone and at once"))
     add_memory(verbs.add_parser("memory", help="the most memory that baking a large rig takes"))
+    add_faults(
+        verbs.add_parser("faults", help="what inspect-capture finds of faults that are planted")
+    )
     add_rate_model(
         verbs.add_parser("rate-model", help="bytes predicted for pictures beside encoded bytes")
     )

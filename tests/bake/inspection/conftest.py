@@ -8,19 +8,19 @@ from bake.capture import Capture, CaptureOptions
 from bake.captures.source import Source
 from bake.inspection.inspect import Inspection, inspect
 from bake.inspection.small_pictures import Instant, read_instant
-from tests.bake.inspection import planting
+from tests.bake.inspection import small_captures
 
 Inspect = Callable[[Source], Inspection]
 
 
 @pytest.fixture(scope="session")
 def balls() -> Source:
-    return planting.balls()
+    return small_captures.balls()
 
 
 @pytest.fixture(scope="session")
 def walls() -> Source:
-    return planting.walls()
+    return small_captures.walls()
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import pytest
 from bake.inspection.agreement import Agreement, explains, find_agreement
 from bake.inspection.outlines import Explanation
 from bake.inspection.small_pictures import read_instant
+from benchmarks import fault_planting as planting
 from render.geometry import Aabb
-from tests.bake.inspection import planting
 
 REGION = Aabb((-1.2, -1.2, -1.2), (1.2, 1.2, 1.2))
 

@@ -15,8 +15,8 @@ from bake.inspection.colors import (
 )
 from bake.inspection.outlines import Scene
 from bake.inspection.small_pictures import read_instant
+from benchmarks import fault_planting as planting
 from render.geometry import Aabb
-from tests.bake.inspection import planting
 
 Judged = tuple[tuple[Scene, ...], frozenset[int]]
 

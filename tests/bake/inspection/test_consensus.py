@@ -6,9 +6,9 @@ import pytest
 from bake.inspection.consensus import Votes, collect_votes, depth_picture, silhouette
 from bake.inspection.outlines import overlap
 from bake.inspection.small_pictures import Instant, Small, read_instant
+from benchmarks import fault_planting as planting
 from render.cameras import Lens, look_at
 from render.geometry import Aabb
-from tests.bake.inspection import planting
 
 REGION = Aabb((-1.2, -1.2, -1.2), (1.2, 1.2, 1.2))
 

@@ -11,8 +11,8 @@ from bake.inspection.contradiction import contradicts, emptied, outside
 from bake.inspection.findings import Verdict
 from bake.inspection.outlines import Scene, expect
 from bake.inspection.small_pictures import read_instant
+from benchmarks import fault_planting as planting
 from render.geometry import Aabb
-from tests.bake.inspection import planting
 
 REGION = Aabb((-1.2, -1.2, -1.2), (1.2, 1.2, 1.2))
 # Parts of a ring of 14: bunched, a half, and so few that hulls are mostly air.

@@ -10,10 +10,10 @@ from bake.inspection.rig_drawing import draw_rig, up_axis
 from bake.inspection.small_pictures import Instant, Small
 from render.cameras import Lens, look_at
 from render.geometry import Aabb
-from tests.bake.inspection import planting
+from tests.bake.inspection import small_captures
 
 BOX = Aabb((-1, -1, -1), (1, 1, 1))
-RING = planting.ring(8, 64)
+RING = small_captures.ring(8, 64)
 LABELS = tuple(f"cam{view}" for view in range(8))
 
 

@@ -12,8 +12,9 @@ from bake.inspection.epipolar import FAULT_SHARE, Epipolar, _weigh, check_epipol
 from bake.inspection.features import Matches
 from bake.inspection.small_pictures import read_instant
 from bake.inspection.two_views import Pair
+from benchmarks import fault_planting as planting
 from render.cameras import Camera
-from tests.bake.inspection import planting
+from tests.bake.inspection import small_captures
 
 
 def checked(source: Source) -> Epipolar | None:
@@ -61,7 +62,7 @@ def test_a_camera_that_was_turned_is_contradicted_without_a_cause(walls) -> None
     turn = np.eye(4)
     turn[:3, :3] = cv2.Rodrigues(np.array([0.03, 0.04, 0.05]))[0]
     turned = replace(camera, world_to_camera=turn @ camera.world_to_camera)
-    found = checked(planting.replaced(walls, {3: turned}))
+    found = checked(planting.with_cameras(walls, {3: turned}))
     assert found is not None
     assert found.fitting[3] < FAULT_SHARE * found.usual
     assert all(found.fitting[view] > 0.8 for view in found.fitting if view != 3)
@@ -70,7 +71,7 @@ def test_a_camera_that_was_turned_is_contradicted_without_a_cause(walls) -> None
 
 @pytest.mark.parametrize("contradicted", [1, 2])
 def test_it_takes_two_good_cameras_to_contradict_a_third(contradicted) -> None:
-    cameras = dict(enumerate(planting.walls(6).cameras))
+    cameras = dict(enumerate(small_captures.walls(6).cameras))
     good = [_pair(cameras, pair, 0) for pair in ((0, 1), (1, 2), (2, 3), (3, 4), (4, 0))]
     bad = [_pair(cameras, (view, 5), 20) for view in range(contradicted)]
     found = _weigh(cameras, [*good, *bad], {})

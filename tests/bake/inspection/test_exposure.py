@@ -6,10 +6,10 @@ import pytest
 from bake.inspection.colors import gain_of
 from bake.inspection.exposure import color_findings
 from bake.inspection.findings import Finding, Verdict
-from tests.bake.inspection import planting
+from tests.bake.inspection import small_captures
 
 COUNT = 24
-CAMERAS = dict(enumerate(planting.ring(COUNT, 32)))
+CAMERAS = dict(enumerate(small_captures.ring(COUNT, 32)))
 LABELS = tuple(f"cam{view}" for view in range(COUNT))
 
 

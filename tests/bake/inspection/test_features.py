@@ -14,7 +14,7 @@ from bake.inspection.features import (
     nearest_views,
 )
 from bake.inspection.small_pictures import Instant, Small, read_instant
-from tests.bake.inspection import planting
+from tests.bake.inspection import small_captures
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_near_views_come_first(walls) -> None:
 
 
 def test_views_that_look_away_come_last() -> None:
-    cameras = dict(enumerate(planting.ring(8, 32)))
+    cameras = dict(enumerate(small_captures.ring(8, 32)))
     assert nearest_views(cameras, 0, 7)[-1] not in {1, 7}
 
 

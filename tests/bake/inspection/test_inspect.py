@@ -11,8 +11,8 @@ from bake.errors import CaptureError
 from bake.inspection.findings import Finding, Verdict
 from bake.inspection.inspect import Inspection, inspect
 from bake.progress import LineProgress
+from benchmarks import fault_planting as planting
 from render.geometry import Aabb
-from tests.bake.inspection import planting
 
 
 def captured(source: Source, **options: str) -> Capture:

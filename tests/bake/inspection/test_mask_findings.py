@@ -10,8 +10,8 @@ from bake.inspection.findings import Finding, Verdict
 from bake.inspection.judging import mask_findings
 from bake.inspection.outlines import Explanation
 from bake.inspection.small_pictures import read_instant
+from benchmarks import fault_planting as planting
 from render.geometry import Aabb
-from tests.bake.inspection import planting
 
 REGION = Aabb((-1.2, -1.2, -1.2), (1.2, 1.2, 1.2))
 
@@ -195,5 +195,5 @@ def test_colors_decide_what_was_shifted(balls, plant, words) -> None:
 def test_pixels_of_a_shift_are_those_of_the_capture(agreement, balls) -> None:
     larger = {3: balls.cameras[3].resized(960, 960)}
     wrong = with_cause(agreement, 3, Explanation("shifted", 0.95, shift=(0.0, -0.05)))
-    finding = by_view(mask_findings(wrong, planting.replaced(balls, larger)))[3]
+    finding = by_view(mask_findings(wrong, planting.with_cameras(balls, larger)))[3]
     assert "48 pixels up" in finding.remedy

@@ -9,7 +9,8 @@ from bake.captures.source import Reader, Source, Split
 from bake.inspection.findings import Finding, Verdict
 from bake.inspection.inspect import Inspection
 from bake.inspection.report import to_json, to_table
-from tests.bake.inspection import planting
+from benchmarks import fault_planting as planting
+from tests.bake.inspection import small_captures
 
 
 def troubles(found: Inspection) -> list[Finding]:
@@ -34,9 +35,11 @@ def resized(source: Source, view: int, width: int, height: int) -> Source:
     camera = source.cameras[view].resized(width, height)
 
     def read(reader: Reader, frame: int, asked: int) -> planting.Pixels:
-        return planting.draw_balls(camera, frame) if asked == view else reader.read(frame, asked)
+        return (
+            small_captures.draw_balls(camera, frame) if asked == view else reader.read(frame, asked)
+        )
 
-    return planting.reread(planting.replaced(source, {view: camera}), read)
+    return planting.reread(planting.with_cameras(source, {view: camera}), read)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ def test_a_single_frame_is_compared_but_for_its_timing(still, inspected) -> None
 
 
 def test_seven_cameras_are_enough_to_find_a_mirrored_one(inspected) -> None:
-    few = one_frame(planting.balls(7, 96, 1))
+    few = one_frame(small_captures.balls(7, 96, 1))
     assert not troubles(inspected(few))
     assert blamed(inspected(planting.mirror(few, 2))) == {2}
 
@@ -149,7 +152,7 @@ def test_a_lifted_camera_pose_is_named(still, inspected) -> None:
     camera = still.cameras[7]
     pose = camera.world_to_camera.copy()
     pose[:3, 3] += (0.0, 0.35, 0.0)
-    found = inspected(planting.replaced(still, {7: replace(camera, world_to_camera=pose)}))
+    found = inspected(planting.with_cameras(still, {7: replace(camera, world_to_camera=pose)}))
     assert 7 in blamed(found)
     assert blamed(found) <= {7}
 
@@ -171,6 +174,6 @@ def test_a_scene_that_is_far_from_the_origin_is_inspected_alike(still, inspected
     moved = {v: replace(c, world_to_camera=away(v)) for v, c in enumerate(still.cameras)}
     low, high = (np.array(corner) + np.array([50, -20, 10]) for corner in ((-1.1,) * 3, (1.1,) * 3))
     box = type(still.aabb)(tuple(low), tuple(high))
-    source = replace(planting.replaced(still, moved), aabb=box)
+    source = replace(planting.with_cameras(still, moved), aabb=box)
     assert not troubles(inspected(source))
     assert blamed(inspected(planting.mirror(source, 8))) == {8}

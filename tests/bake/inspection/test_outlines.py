@@ -16,8 +16,8 @@ from bake.inspection.outlines import (
     small_errors,
 )
 from bake.inspection.small_pictures import Instant, read_instant
+from benchmarks import fault_planting as planting
 from render.geometry import Aabb
-from tests.bake.inspection import planting
 
 REGION = Aabb((-1.2, -1.2, -1.2), (1.2, 1.2, 1.2))
 

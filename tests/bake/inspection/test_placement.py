@@ -17,10 +17,10 @@ from bake.inspection.placement import (
 from bake.inspection.small_pictures import Instant, Small
 from render.cameras import Lens, look_at
 from render.geometry import Aabb
-from tests.bake.inspection import planting
+from tests.bake.inspection import small_captures
 
 BOX = Aabb((-1, -1, -1), (1, 1, 1))
-CAMERAS = planting.ring(8, 64)
+CAMERAS = small_captures.ring(8, 64)
 
 
 def instant_of(*masks: np.ndarray) -> list[Instant]:

@@ -7,7 +7,7 @@ import pytest
 from bake.captures.exposure import compensated
 from bake.inspection.findings import Finding, Verdict
 from bake.inspection.inspect import Inspection
-from tests.bake.inspection import planting
+from benchmarks import fault_planting as planting
 
 
 def faults(found: Inspection) -> dict[int | None, set[str]]:

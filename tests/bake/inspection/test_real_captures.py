@@ -10,7 +10,7 @@ from bake.captures.registry import detect_loader, load_loader
 from bake.captures.source import Reader, Source
 from bake.inspection import consensus
 from bake.inspection.findings import Verdict
-from tests.bake.inspection import planting
+from benchmarks import fault_planting as planting
 
 pytestmark = [pytest.mark.captures, pytest.mark.slow]
 FULL_BYTES = consensus._VOTE_BYTES

@@ -11,7 +11,7 @@ from bake.inspection import report
 from bake.inspection.findings import Finding, Verdict
 from bake.inspection.inspect import Inspection
 from render.geometry import Aabb
-from tests.bake.inspection import planting
+from tests.bake.inspection import small_captures
 
 FINDINGS = (
     Finding("scene box", None, Verdict.OK, "stated by the capture"),
@@ -25,7 +25,7 @@ FINDINGS = (
 
 @pytest.fixture(scope="module")
 def found() -> Inspection:
-    source = planting.balls(5, 32, 6)
+    source = small_captures.balls(5, 32, 6)
     capture = Capture(source, CaptureOptions(path="x", scale=0.5))
     box = Aabb((-1, -1, -1), (1, 1, 2.123456))
     origin = SceneBox(box, "stated by the capture")

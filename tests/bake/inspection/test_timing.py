@@ -12,8 +12,8 @@ from bake.inspection.timing import (
     lags_by_rhythm,
     read_window,
 )
+from benchmarks import fault_planting as planting
 from render.geometry import Aabb
-from tests.bake.inspection import planting
 
 REGION = Aabb((-1.2, -1.2, -1.2), (1.2, 1.2, 1.2))
 

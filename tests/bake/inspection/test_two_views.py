@@ -5,9 +5,9 @@ import pytest
 
 from bake.inspection.features import Matches
 from bake.inspection.two_views import Pair, trusted
-from tests.bake.inspection import planting
+from tests.bake.inspection import small_captures
 
-CAMERAS = planting.walls(2).cameras
+CAMERAS = small_captures.walls(2).cameras
 SIZE = (320, 240)
 
 

@@ -1,21 +1,16 @@
-"""Small captures without a fault, and the same with one planted into cameras or pictures."""
+"""Small captures without a fault: balls with masks, and walls without."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from bake.captures.source import Reader, Source, Split
-from bake.inspection.conventions import CONVENTIONS, undone
+from bake.captures.source import Source, Split
+from benchmarks.fault_planting import Pixels
 from render.cameras import Camera, Lens, look_at, pixel_rays
 from render.geometry import Aabb
-
-Pixels = NDArray[Any]
-Read = Callable[[Reader, int, int], Pixels]
 
 # Positions, radii and colors of the balls; no two views of them look alike.
 _BALLS = np.array(
@@ -44,20 +39,6 @@ class Balls:
         if (frame, view) not in self.drawn:
             self.drawn[frame, view] = draw_balls(self.cameras[view], frame)
         return self.drawn[frame, view]
-
-
-@dataclass(frozen=True)
-class Planted:
-    """Reads through another reader, with something done on the way."""
-
-    reader: Reader
-    change: Read
-
-    def inspect(self, frames: Sequence[int]) -> bool:
-        return self.reader.inspect(frames)
-
-    def read(self, frame: int, view: int) -> Pixels:
-        return self.change(self.reader, frame, view)
 
 
 def draw_balls(camera: Camera, frame: int) -> Pixels:
@@ -161,90 +142,3 @@ def walls(count: int = 10) -> Source:
         split=Split(views[1:], views[:1]),
         reader=Walls(cameras),
     )
-
-
-def reread(source: Source, change: Read) -> Source:
-    return replace(source, reader=Planted(source.reader, change))
-
-
-def replaced(source: Source, cameras: Mapping[int, Camera]) -> Source:
-    return replace(
-        source, cameras=tuple(cameras.get(v, camera) for v, camera in enumerate(source.cameras))
-    )
-
-
-def swap(source: Source, one: int, other: int) -> Source:
-    order = {one: other, other: one}
-    return reread(source, lambda reader, frame, view: reader.read(frame, order.get(view, view)))
-
-
-def zoom(source: Source, view: int, factor: float = 1.05) -> Source:
-    camera = source.cameras[view]
-    focal = {"focal_x": camera.focal_x * factor, "focal_y": camera.focal_y * factor}
-    return replaced(source, {view: replace(camera, **focal)})
-
-
-def misread(source: Source, *views: int, convention: int = 0) -> Source:
-    """Misread the poses of some views, or of all; the conventions undo themselves."""
-    chosen = views or range(len(source.cameras))
-    wrong = {view: undone(source.cameras[view], CONVENTIONS[convention]) for view in chosen}
-    return replaced(source, wrong)
-
-
-def delay(source: Source, view: int, frames: int = 1) -> Source:
-    """Let a view show what the others show some frames later."""
-    last = max(source.views)
-
-    def change(reader: Reader, frame: int, asked: int) -> Pixels:
-        shown = min(max(frame + frames, 0), last) if asked == view else frame
-        return reader.read(shown, asked)
-
-    return reread(source, change)
-
-
-def moved(pixels: Pixels, dx: int) -> Pixels:
-    """Pixels moved to the right, with nothing where they came from."""
-    result = np.zeros_like(pixels)
-    result[:, max(dx, 0) : pixels.shape[1] + min(dx, 0)] = pixels[
-        :, max(-dx, 0) : pixels.shape[1] + min(-dx, 0)
-    ]
-    return result
-
-
-def shift_mask(source: Source, view: int, dx: int = 10) -> Source:
-    def change(pixels: Pixels) -> Pixels:
-        return np.dstack([pixels[..., :3], moved(pixels[..., 3], dx)])
-
-    return edit(source, view, change)
-
-
-def shift_picture(source: Source, view: int, dx: int = 10) -> Source:
-    return edit(source, view, lambda pixels: moved(pixels, dx))
-
-
-def mirror(source: Source, view: int) -> Source:
-    return edit(source, view, lambda pixels: pixels[:, ::-1])
-
-
-def expose(source: Source, view: int, factor: float = 1.2) -> Source:
-    """More or less linear light."""
-
-    def change(pixels: Pixels) -> Pixels:
-        value = pixels[..., :3] / 255
-        light = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-        light = np.clip(light * factor, 0, 1)
-        again = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-        rgb = np.rint(255 * again).astype(np.uint8)
-        return rgb if pixels.shape[2] == 3 else np.dstack([rgb, pixels[..., 3]])
-
-    return edit(source, view, change)
-
-
-def edit(source: Source, view: int, change: Callable[[Pixels], Pixels]) -> Source:
-    """Change every picture of a view."""
-
-    def read(reader: Reader, frame: int, asked: int) -> Pixels:
-        pixels = reader.read(frame, asked)
-        return change(pixels) if asked == view else pixels
-
-    return reread(source, read)
