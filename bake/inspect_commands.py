@@ -60,7 +60,7 @@ def _inspect(arguments: argparse.Namespace) -> Inspection:
     source = compensated(load_loader(loader)(options.path), arguments.exposure)
     capture = Capture(source, options)
     out = Path(arguments.out or f"{capture.name.replace(':', '-')}-inspection")
-    prepare_folder(out)
+    prepare_folder(out, "--out FOLDER")
     if arguments.json not in {None, "-"}:
         prepare_folder(Path(arguments.json).absolute().parent)
     found = inspect(source, capture, loader, arguments.frame or (), LineProgress())

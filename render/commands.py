@@ -71,8 +71,10 @@ def open_package_for_use(path: Path) -> BakedScene:
     return open_scene(path)
 
 
-def prepare_folder(folder: Path) -> None:
+def prepare_folder(folder: Path, option: str = "") -> None:
     """Make the folder of a result before the work whose result goes there.
+
+    ``option`` is the word that chooses another, for folders that nobody has asked for.
 
     Raises:
         UsageError: if it cannot be made or written to.
@@ -80,7 +82,7 @@ def prepare_folder(folder: Path) -> None:
     try:
         make_folder(folder)
     except OutputError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(f"{error}{f' with {option}' if option else ''}") from error
 
 
 def add_renderer_words(parser: argparse.ArgumentParser) -> None:

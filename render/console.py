@@ -3,7 +3,8 @@
     0   the work is done
     1   the work failed on the way: a damaged file, a full disk
     2   the request itself cannot be met: bad arguments, a missing path, an absent backend
-    130, 143   it was stopped by Ctrl-C, or by a request to terminate, which ends it as cleanly
+    130   it was stopped by Ctrl-C; 143, 129: by a request to terminate, or because its terminal
+          is gone, which end it as cleanly
 
 Only errors of known families are caught; anything else is a defect and keeps its traceback.
 """
@@ -22,6 +23,8 @@ from render.errors import CameraError, RenderError
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 # What a shell reports for a process that a signal has ended.
 EXIT_INTERRUPTED, EXIT_TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+_HANG_UP = 1  # SIGHUP, which Windows has no name for.
+EXIT_HUNG_UP = 128 + _HANG_UP
 
 ErrorTypes = tuple[type[Exception], ...]
 
@@ -44,6 +47,16 @@ class UsageError(Exception):
 class Terminated(KeyboardInterrupt):
     """The process was asked to terminate; whatever cleans up after Ctrl-C cleans up after this."""
 
+    code = EXIT_TERMINATED
+    reason = "asked to terminate"
+
+
+class HungUp(Terminated):
+    """The terminal that the process was started from is gone."""
+
+    code = EXIT_HUNG_UP
+    reason = "its terminal is gone"
+
 
 def run(work: Callable[[], None], *, usage: ErrorTypes = (), failures: ErrorTypes = ()) -> int:
     """Do the work of a command and return its exit code; known errors become one line of text.
@@ -64,7 +77,7 @@ def run(work: Callable[[], None], *, usage: ErrorTypes = (), failures: ErrorType
     except troubles as error:
         return _report(error, EXIT_FAILED)
     except KeyboardInterrupt as stop:
-        code = EXIT_TERMINATED if isinstance(stop, Terminated) else EXIT_INTERRUPTED
+        code = stop.code if isinstance(stop, Terminated) else EXIT_INTERRUPTED
         text = "stopped; finished files are complete, run the command again"
         return _report(str(stop) or text, code)
     return EXIT_DONE
@@ -72,21 +85,28 @@ def run(work: Callable[[], None], *, usage: ErrorTypes = (), failures: ErrorType
 
 @contextmanager
 def _termination_raised() -> Iterator[None]:
-    """Within it, the request to terminate raises `Terminated`, as Ctrl-C does its own."""
-    # Only the main thread receives signals, and one who ignores them has a reason.
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+    """Within it, requests to terminate raise `Terminated`, as Ctrl-C does its own."""
+    # Only the main thread receives signals.
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def terminate(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = {}
+    for number, raised in ((signal.SIGTERM, Terminated), (_HANG_UP, HungUp)):
+        # One who ignores a signal has a reason, such as nohup; Windows has no SIGHUP.
+        if number in signal.valid_signals() and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, _raising(raised))
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _raising(kind: type[Terminated]) -> Callable[[int, FrameType | None], None]:
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise kind
+
+    return terminate
 
 
 def say(text: str) -> None:

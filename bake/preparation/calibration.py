@@ -235,6 +235,19 @@ def matched(
     return {label: fitted(calibration.cameras[label], size, label) for label, size in sizes.items()}
 
 
+def scaled_lenses(calibration: Calibration, sizes: Mapping[str, Size]) -> str:
+    """Which videos have another size than their calibration, in words; "" if none has."""
+    texts = []
+    for label, (width, height) in sizes.items():
+        camera = calibration.cameras[label].camera
+        if (camera.width, camera.height) != (width, height):
+            texts.append(f"{label} {camera.width}x{camera.height} to {width}x{height}")
+    if not texts:
+        return ""
+    more = f" and {len(texts) - _NAMED_AT_MOST} more" * (len(texts) > _NAMED_AT_MOST)
+    return f"lenses are scaled to their videos: {', '.join(texts[:_NAMED_AT_MOST])}{more}"
+
+
 def _same_but_case(videos: set[str], cameras: set[str]) -> str:
     """Some names that are the same on both sides but for small and capital letters, if any are."""
     known = {name.casefold(): name for name in sorted(cameras)}

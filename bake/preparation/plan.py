@@ -8,7 +8,12 @@ from bake.captures.box import SceneBox, find_box
 from bake.captures.lens import LensCamera
 from bake.captures.source import Source, Split, every_eighth
 from bake.errors import CaptureError
-from bake.preparation.calibration import Calibration, matched, read_calibration
+from bake.preparation.calibration import (
+    Calibration,
+    matched,
+    read_calibration,
+    scaled_lenses,
+)
 from bake.preparation.chroma_key import ChromaKey
 from bake.preparation.offsets import LEAST_CAMERAS, LEAST_PICTURES, offset_hints
 from bake.preparation.recordings import Recording, find_videos, open_recordings
@@ -97,6 +102,8 @@ def make_plan(places: Sequence[Path], options: PrepareOptions, tell: Teller) -> 
     sizes = {label: recording.size for label, recording in recordings.items()}
     calibration = read_calibration(options.cameras, sizes)
     lenses = matched(calibration, sizes, allow_subset=options.allow_subset)
+    if words := scaled_lenses(calibration, sizes):
+        tell(words)
     times = {label: recording.movie.facts.times for label, recording in recordings.items()}
     timeline = build_timeline(times, options.timeline)
     for text in timeline.notes:

@@ -133,7 +133,7 @@ def recorded(root: Path, about: BakeFacts, *observers: Progress) -> Iterator[Pro
         yield SharedProgress(*kept, *observers)
     except KeyboardInterrupt as stop:
         state = STOPPED
-        reason = "asked to terminate" if isinstance(stop, Terminated) else "Ctrl-C"
+        reason = stop.reason if isinstance(stop, Terminated) else "Ctrl-C"
         stop.args = (f"stopped at {status.status.place}; run the same command again to resume",)
         raise
     except BaseException as error:

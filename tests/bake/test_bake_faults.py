@@ -206,7 +206,7 @@ def test_a_scene_folder_that_is_read_only_is_refused_before_any_work(
     assert list(bench.out.iterdir()) == []
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 @at_every_place
 def test_a_signal_ends_the_bake_within_its_frame(bench, whole, place, name, code, capsys) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

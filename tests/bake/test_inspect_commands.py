@@ -87,6 +87,7 @@ def test_what_cannot_be_used_is_one_line_and_a_two(sphere_folder, capsys, words)
 def test_a_file_in_the_way_of_the_folder_is_refused(sphere_folder, tmp_path, capsys) -> None:
     (tmp_path / "taken").write_text("mine")
     assert inspect_capture([str(sphere_folder), "--out", "taken"]) == 2
+    assert capsys.readouterr().err.endswith("choose another output path with --out FOLDER\n")
     assert (tmp_path / "taken").read_text() == "mine"
 
 

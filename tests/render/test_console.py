@@ -14,9 +14,11 @@ from hwcodec import BackendUnavailable, BitstreamError, ContainerError, Unsuppor
 from render.console import (
     EXIT_DONE,
     EXIT_FAILED,
+    EXIT_HUNG_UP,
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
     EXIT_USAGE,
+    HungUp,
     Terminated,
     UsageError,
     note,
@@ -90,42 +92,52 @@ def test_work_that_fails_ends_with_one(error, capsys) -> None:
         (KeyboardInterrupt(), EXIT_INTERRUPTED),
         (Terminated(), EXIT_TERMINATED),
         (Terminated("stopped at frame 3"), EXIT_TERMINATED),
+        (HungUp(), EXIT_HUNG_UP),
     ],
-    ids=["Ctrl-C", "terminated", "with a place"],
+    ids=["Ctrl-C", "terminated", "with a place", "hung up"],
 )
 def test_stopped_work_ends_as_a_shell_expects_and_says_what_to_do(stop, code, capsys) -> None:
     assert run(raising(stop)) == code
     out, err = capsys.readouterr()
     said = str(stop) or "stopped; finished files are complete, run the command again"
     assert (out, err) == ("", f"error: {said}\n")
-    assert (EXIT_INTERRUPTED, EXIT_TERMINATED) == (130, 143)
+    assert (EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_HUNG_UP) == (130, 143, 129)
 
 
 posix = pytest.mark.skipif(os.name != "posix", reason="sends signals as POSIX does")
 
 
+endings = pytest.mark.parametrize(
+    ("name", "code"), [("SIGTERM", EXIT_TERMINATED), ("SIGHUP", EXIT_HUNG_UP)]
+)
+
+
 @posix
-def test_a_request_to_terminate_unwinds_the_work(capsys) -> None:
-    before, steps = signal.getsignal(signal.SIGTERM), []
+@endings
+def test_a_request_to_terminate_unwinds_the_work(name, code, capsys) -> None:
+    number = getattr(signal, name)
+    before, steps = signal.getsignal(number), []
 
     def work() -> None:
         try:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(number)
         finally:
             steps.append("cleaned up")
 
-    assert run(work) == EXIT_TERMINATED
+    assert run(work) == code
     assert steps == ["cleaned up"]
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
 
 
 @posix
-def test_who_ignores_the_request_to_terminate_still_does(capsys) -> None:
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+@endings
+def test_who_ignores_the_request_to_terminate_still_does(name, code, capsys) -> None:
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_IGN)
     try:
-        assert run(lambda: signal.raise_signal(signal.SIGTERM)) == EXIT_DONE
+        assert run(lambda: signal.raise_signal(number)) == EXIT_DONE
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
 
 
 def test_work_outside_the_main_thread_leaves_signals_alone() -> None:

@@ -9,7 +9,13 @@ import pytest
 
 from bake.captures.lens import NO_DISTORTION, LensCamera
 from bake.errors import CaptureError
-from bake.preparation.calibration import fitted, matched, read_calibration
+from bake.preparation.calibration import (
+    Calibration,
+    fitted,
+    matched,
+    read_calibration,
+    scaled_lenses,
+)
 from tests.bake.captures.colmap_writer import WrittenModel
 from tests.bake.captures.test_video_captures import write_neural3d, write_rerf
 from tests.bake.conftest import SphereScene
@@ -184,6 +190,31 @@ def test_a_smaller_video_of_the_same_shape_scales_its_camera() -> None:
         r"its video has 64x48",
     ):
         fitted(lens, (SIZE, 48), "cam0")
+
+
+@pytest.mark.parametrize(
+    ("smaller", "words"),
+    [
+        (0, ""),
+        (1, "lenses are scaled to their videos: cam0 64x64 to 32x32"),
+        (
+            3,
+            "lenses are scaled to their videos: cam0 64x64 to 32x32, cam1 64x64 to 32x32, "
+            "cam2 64x64 to 32x32",
+        ),
+        (6, "cam3 64x64 to 32x32 and 2 more"),
+    ],
+)
+def test_videos_of_another_size_than_calibrated_are_told(smaller, words) -> None:
+    lens = LensCamera(SCENE.cameras[0], NO_DISTORTION)
+    labels = [f"cam{number}" for number in range(6)]
+    sizes = {
+        label: (SIZE // 2, SIZE // 2) if number < smaller else (SIZE, SIZE)
+        for number, label in enumerate(labels)
+    }
+    said = scaled_lenses(Calibration(dict.fromkeys(labels, lens)), sizes)
+    assert said.endswith(words)
+    assert bool(said) == bool(words)
 
 
 @pytest.mark.parametrize("name", ["nothing", "notes.txt"])

@@ -1,5 +1,6 @@
 """What is decided, told and refused before the first picture is written."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,18 @@ def test_a_plan_has_a_window_and_picks_for_every_recording(studio) -> None:
         "the scene's box is stated by the capture: (-1.0, -1.0, -1.0) to (1.0, 1.0, 1.0)",
         "videos are decoded by software, as asked for",
     ]
+
+
+def test_a_lens_that_is_scaled_to_its_video_is_told(studio) -> None:
+    document = json.loads(studio.cameras.read_text())
+    sizes = ("w", "h", "fl_x", "fl_y", "cx", "cy")
+    stated = {key: 2 * value if key in sizes else value for key, value in document.items()}
+    for frame in stated["frames"]:
+        frame.update({key: 2 * frame[key] for key in sizes if key in frame})
+    studio.cameras.write_text(json.dumps(stated))
+    plan, told = planned(studio)
+    assert told[0].startswith(f"lenses are scaled to their videos: cam0 {2 * SIZE}x{2 * SIZE} to ")
+    assert plan.windows["cam0"].camera.width == SIZE
 
 
 def test_every_decision_about_time_is_told(studio) -> None:

@@ -12,7 +12,7 @@ from bake.watching import status_progress as module
 from bake.watching.run_log import read_log
 from bake.watching.status import BakeFacts, BakeStatus, read_status
 from bake.watching.status_progress import StatusProgress, Tolerant, facts_of, recorded
-from render.console import Terminated
+from render.console import HungUp, Terminated
 from render.devices import ON_CPU
 
 FACTS = BakeFacts("fox", "bake-sequence", key="one")
@@ -108,8 +108,9 @@ def broken_off(root: Path, done: int, error: BaseException) -> None:
         (MemoryError(), "failed", "MemoryError"),
         (KeyboardInterrupt(), "stopped", "Ctrl-C"),
         (Terminated(), "stopped", "asked to terminate"),
+        (HungUp(), "stopped", "its terminal is gone"),
     ],
-    ids=["failed", "without a word", "Ctrl-C", "terminated"],
+    ids=["failed", "without a word", "Ctrl-C", "terminated", "hung up"],
 )
 def test_every_end_is_on_record_with_its_reason(tmp_path, error, state, reason) -> None:
     with pytest.raises(type(error)):
