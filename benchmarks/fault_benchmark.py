@@ -104,16 +104,6 @@ class FaultRow:
     outcome: Outcome
     alarms: Mapping[str, tuple[str, ...]]
 
-    def to_json(self) -> dict[str, object]:
-        """The row as a result file holds it."""
-        return {
-            "rig": list(self.rig),
-            "fault": self.fault,
-            "planted": list(self.planted),
-            "outcome": self.outcome.value,
-            "alarms": {label: list(causes) for label, causes in self.alarms.items()},
-        }
-
 
 def possible_faults(source: Source) -> tuple[Fault, ...]:
     """Faults that the capture can have: of masks and of timing only if it has them."""
@@ -210,3 +200,21 @@ def tally(rows: Sequence[FaultRow]) -> dict[tuple[int, str], Counter[Outcome]]:
     for row in rows:
         counts.setdefault((len(row.rig), row.fault), Counter())[row.outcome] += 1
     return counts
+
+
+def rows_to_json(rows: Sequence[FaultRow]) -> dict[str, object]:
+    """The rows as a result file holds them: rigs once, by the labels of their cameras."""
+    tried = list(dict.fromkeys(row.rig for row in rows))
+    return {
+        "rigs": [",".join(rig) for rig in tried],
+        "rows": [
+            {
+                "rig": tried.index(row.rig),
+                "fault": row.fault,
+                "planted": ",".join(row.planted),
+                "outcome": row.outcome.value,
+                "alarms": {label: ",".join(causes) for label, causes in row.alarms.items()},
+            }
+            for row in rows
+        ],
+    }

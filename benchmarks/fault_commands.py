@@ -11,7 +11,14 @@ from bake.errors import CaptureError
 from bake.inspection.agreement import LEAST_VIEWS
 from bake.progress import LineProgress
 from benchmarks.command_words import counts, positive, prepare_json
-from benchmarks.fault_benchmark import FaultPlan, FaultRow, Outcome, find_planted, tally
+from benchmarks.fault_benchmark import (
+    FaultPlan,
+    FaultRow,
+    Outcome,
+    find_planted,
+    rows_to_json,
+    tally,
+)
 from benchmarks.fault_planting import without_masks
 from benchmarks.output import aligned, describe_environment, write_json
 from benchmarks.provenance import environment
@@ -66,7 +73,7 @@ def measure_faults(arguments: argparse.Namespace) -> None:
             "capture": source.name,
             "has_masks": source.reader.inspect([min(source.views)]),
             "plan": asdict(plan),
-            "rows": [row.to_json() for row in rows],
+            **rows_to_json(rows),
             **describe_environment(environment()),
         }
         write_json(arguments.json, record)

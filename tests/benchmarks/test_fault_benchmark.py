@@ -23,6 +23,7 @@ from benchmarks.fault_benchmark import (
     opposite,
     possible_faults,
     rigs,
+    rows_to_json,
     tally,
 )
 from benchmarks.fault_commands import fault_table
@@ -139,6 +140,28 @@ def test_rows_are_counted_by_rig_and_fault() -> None:
     assert found[2, "mirrored"] == {Outcome.NAMED: 1, Outcome.SILENT: 1}
 
 
+def test_a_file_names_rigs_once() -> None:
+    alarms = {"": ("contradiction",), "a": ("mirrored", "")}
+    rows = [
+        FaultRow(("a", "b"), "mirrored", ("a",), Outcome.NOTICED, alarms),
+        FaultRow(("c", "d"), "swapped", ("c", "d"), Outcome.SILENT, {}),
+        FaultRow(("a", "b"), NOTHING, (), Outcome.SILENT, {}),
+    ]
+    record = rows_to_json(rows)
+    assert record["rigs"] == ["a,b", "c,d"]
+    assert record["rows"] == [
+        {
+            "rig": 0,
+            "fault": "mirrored",
+            "planted": "a",
+            "outcome": "noticed",
+            "alarms": {"": "contradiction", "a": "mirrored,"},
+        },
+        {"rig": 1, "fault": "swapped", "planted": "c,d", "outcome": "silent", "alarms": {}},
+        {"rig": 0, "fault": NOTHING, "planted": "", "outcome": "silent", "alarms": {}},
+    ]
+
+
 def test_the_table_has_a_line_per_fault() -> None:
     lines = fault_table(rows_of(Outcome.NAMED, Outcome.NAMED, Outcome.WRONG)).splitlines()
     assert lines[0].split() == ["cameras", "planted", "named", "noticed", "silent", "wrong", "of"]
@@ -158,12 +181,13 @@ def test_the_verb_plants_inspects_and_writes_rows(tmp_path, capsys) -> None:
     assert record["has_masks"] is True
     assert len(record["rows"]) == 1 + len(FAULTS)
     first, *others = record["rows"]
-    assert (first["fault"], first["planted"], first["outcome"]) == (NOTHING, [], "silent")
+    assert (first["fault"], first["planted"], first["outcome"]) == (NOTHING, "", "silent")
+    assert [rig.count(",") for rig in record["rigs"]] == [13]
     # Pictures of a hundred pixels tell little of a focal length, and nothing of the rest is wrong.
     assert "wrong" not in {row["outcome"] for row in others}
     mirrored = [row for row in others if row["fault"] == "mirrored"]
     assert [row["outcome"] for row in mirrored] == ["named"]
-    assert all(row["alarms"][row["planted"][0]] for row in mirrored)
+    assert all("mirrored" in row["alarms"][row["planted"]] for row in mirrored)
 
 
 @pytest.mark.parametrize(
