@@ -44,9 +44,9 @@ _MISFIT_BELOW = 0.05
 # Median overlap below which nothing fits together.
 _CHAOS = 0.6
 LEAST_VIEWS = 4
-# So many trusted cameras to each that contradicts them. A choice: with 4 to 2, a wrong camera among
-# the four has turned the others against two that are right.
-_OUTVOTED = 3
+# So many trusted cameras to each that contradicts them, or it is open who is wrong. A choice: with
+# 4 to 1 and 4 to 2, a wrong camera among the four has turned the others against right ones.
+_OUTVOTED = 5
 # Those who fit what the others see get their vote back, so often.
 _ROUNDS = 3
 

@@ -89,6 +89,32 @@ def test_few_cameras_are_compared_more_simply(count) -> None:
     assert blamed(findings(logs)) == [(1, "exposure")]
 
 
+@pytest.mark.parametrize(
+    ("count", "verdict"), [(12, "not checked"), (17, "not checked"), (18, "fault")]
+)
+def test_what_may_be_light_is_left_open_where_few_cameras_look(count, verdict) -> None:
+    logs = noise()[:count]
+    logs[1] += 0.3
+    found = findings(logs, spread=0.12)
+    assert found[1].verdict == verdict
+    rig = [each.measured for each in found if each.view is None]
+    if verdict == "fault":
+        assert not rig
+    else:
+        assert rig == [
+            "camera cam1: brighter or darker by what may be light; so few cameras do not tell it "
+            "from exposure"
+        ]
+    assert {each.verdict for each in found if each.view not in {1, None}} == {Verdict.OK}
+
+
+@pytest.mark.parametrize("count", [12, 17])
+def test_what_is_the_same_at_all_points_is_exposure_wherever_few_cameras_look(count) -> None:
+    logs = noise()[:count]
+    logs[1] += 0.3
+    assert blamed(findings(logs, spread=0.05)) == [(1, "exposure")]
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_too_few_cameras_are_not_checked(count) -> None:
     found = findings(noise()[:count])
