@@ -27,6 +27,9 @@ VIDEO_ENDINGS = frozenset({".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm"})
 # Masks are decoded to the end of a run that can be decoded alone, within these bounds: so many
 # pictures, and about so many bytes once they are packed. Choices.
 _MOST_AHEAD, _MOST_PACKED = 48, 4 << 20
+# Who asks for a mask at most so many frames after the one before will go on asking. Who leaps will
+# not, and gets one. A choice.
+_NEAR = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,19 +96,23 @@ def _mask(video: CameraVideo, movie: Movie, frame: int) -> NDArray[np.uint8]:
     """The opacity (rows, columns) at a frame, from the packed ones or decoded with what follows."""
     facts = movie.facts
     if frame not in video.packed:
+        goes_on = any(0 < frame - last <= _NEAR for last in video.packed)
         video.packed.clear()
-        video.packed.update(_packed_run(movie, frame))
+        video.packed.update(_packed_run(movie, frame, _MOST_AHEAD if goes_on else 1))
         movie.close()
     data = zlib.decompress(video.packed[frame])
     return np.frombuffer(data, np.uint8).reshape(facts.height, facts.width)
 
 
-def _packed_run(movie: Movie, first: int) -> dict[int, bytes]:
-    """Masks from a frame up to the next key picture, or as far as they can be decoded and kept."""
+def _packed_run(movie: Movie, first: int, most: int) -> dict[int, bytes]:
+    """Masks from a frame up to the next key picture, or as far as they can be decoded and kept.
+
+    ``most`` is how many, at most.
+    """
     keys, packed, size = movie.facts.keys, dict[int, bytes](), 0
     ahead = bisect_right(keys, first)
     stop = keys[ahead] if ahead < len(keys) else movie.facts.frame_count
-    for frame in range(first, min(stop, first + _MOST_AHEAD)):
+    for frame in range(first, min(stop, first + most)):
         try:
             mask = movie.read(frame)[..., 1]
         except HwcodecError:

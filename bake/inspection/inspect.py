@@ -101,12 +101,14 @@ def inspect(
         CaptureError: if a picture cannot be read, or there is no such frame.
     """
     progress = progress or SilentProgress()
-    progress.start("inspect", 4)
     frames = _chosen(capture, positions)
+    progress.start("inspect", len(frames) + 3)
     side = min(WORKING_SIDE, max(max(c.width, c.height) for c in capture.cameras))
     side = side if capture.has_masks else FEATURE_SIDE
-    instants = [read_instant(source, frame, side) for frame in frames]
-    progress.advance(f"{len(frames)} frames read")
+    instants = []
+    for frame in frames:
+        instants.append(read_instant(source, frame, side))
+        progress.advance(f"frame {frame} read")
     box, box_findings = _scene_box(capture)
     stated = box.aabb if box is not None else None
     if capture.has_masks:

@@ -39,7 +39,7 @@ def test_masks_are_decoded_a_run_at_a_time_and_leave_no_decoder_open(tmp_path, m
     masks = open_video(tmp_path / "mask.mp4")
     both = CameraVideo(open_video(video(tmp_path / "cam.mp4", 5)), masks)
     reader = VideoReader([both], [CAMERA])
-    for most_ahead, kept in ((48, {0, 1, 2, 3, 4}), (2, {4})):
+    for most_ahead, kept in ((48, {1, 2, 3, 4}), (2, {3, 4})):
         monkeypatch.setattr("bake.captures.videos._MOST_AHEAD", most_ahead)
         both.packed.clear()
         for frame in (0, 1, 2, 3, 4):
@@ -48,7 +48,32 @@ def test_masks_are_decoded_a_run_at_a_time_and_leave_no_decoder_open(tmp_path, m
         assert masks._file is None
         assert sum(map(len, both.packed.values())) < len(kept) * SIZE * SIZE / 10
     assert int(reader.read(1, 0)[0, 0, 3]) == pytest.approx(60, abs=2)
-    assert both.packed.keys() == {1, 2}
+    assert both.packed.keys() == {1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ([0], {0}),
+        ([0, 1], {1, 2, 3, 4, 5, 6, 7, 8}),
+        ([0, 3], {3, 4, 5, 6, 7, 8}),
+        ([0, 4], {4}),
+        ([3, 2], {2}),
+        ([0, 8], {8}),
+        ([0, 1, 8, 0], {0}),
+    ],
+)
+def test_who_leaps_through_masks_gets_one_at_a_time(tmp_path, monkeypatch, asked, kept) -> None:
+    monkeypatch.setattr("bake.captures.videos._NEAR", 3)
+    pictures = [np.full((SIZE, SIZE, 3), 25 * index, np.uint8) for index in range(9)]
+    write_rgb_video(tmp_path / "mask.mp4", pictures, Fraction(30))
+    both = CameraVideo(
+        open_video(video(tmp_path / "cam.mp4", 9)), open_video(tmp_path / "mask.mp4")
+    )
+    reader = VideoReader([both], [CAMERA])
+    for frame in asked:
+        assert int(reader.read(frame, 0)[5, 5, 3]) == pytest.approx(25 * frame, abs=2)
+    assert both.packed.keys() == kept
 
 
 def test_a_run_of_masks_ends_where_they_are_damaged_or_large(tmp_path, monkeypatch) -> None:
@@ -70,12 +95,14 @@ def test_a_run_of_masks_ends_where_they_are_damaged_or_large(tmp_path, monkeypat
     both = CameraVideo(movie, Torn(movie))
     reader = VideoReader([both], [CAMERA])
     reader.read(0, 0)
-    assert both.packed.keys() == {0, 1, 2}
+    reader.read(1, 0)
+    assert both.packed.keys() == {1, 2}
     with pytest.raises(CaptureError, match="picture 3 is torn"):
         reader.read(3, 0)
-    monkeypatch.setattr("bake.captures.videos._MOST_PACKED", 1500)
+    monkeypatch.setattr("bake.captures.videos._MOST_PACKED", 500)
     reader.read(0, 0)
-    assert both.packed.keys() == {0, 1}
+    reader.read(1, 0)
+    assert both.packed.keys() == {1}
 
 
 def test_videos_too_short_or_of_another_size_are_named(tmp_path) -> None:
