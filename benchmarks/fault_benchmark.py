@@ -121,7 +121,8 @@ def rigs(source: Source, plan: FaultPlan) -> list[Source]:
     everyone = range(len(source.cameras))
     found = []
     for size in plan.rig_sizes or (len(everyone),):
-        for draw in range(plan.draws):
+        # All cameras can be drawn in one way only.
+        for draw in range(plan.draws if size < len(everyone) else 1):
             chosen = sorted(random.Random(1000 * size + draw).sample(everyone, size))
             evenly = [len(everyone) * place // size for place in range(size)]
             found.append(planting.part_of(source, chosen if draw else evenly))
@@ -158,12 +159,7 @@ def _inspected(rig: Source, fault: Fault | None, view: int, progress: Progress) 
         NOTHING if fault is None else fault.name,
         labels,
         judge(alarms, planted, cause),
-        {
-            "" if each is None else rig.labels[each]: causes
-            for each, causes in sorted(
-                alarms.items(), key=lambda item: -1 if item[0] is None else item[0]
-            )
-        },
+        {"" if each is None else rig.labels[each]: causes for each, causes in alarms.items()},
     )
     where = f" in {' and '.join(labels)}" if labels else ""
     progress.advance(f"{len(rig.labels)} cameras, {row.fault}{where}: {row.outcome}")

@@ -86,10 +86,15 @@ def _opened(arguments: argparse.Namespace) -> Source:
     except CaptureError as error:
         raise UsageError(str(error)) from error
     count = len(source.cameras)
-    if wrong := [size for size in (count, *arguments.cameras) if not LEAST_VIEWS <= size <= count]:
+    if count < LEAST_VIEWS:
+        raise UsageError(
+            f"{source.name} has {count} cameras, expected {LEAST_VIEWS} or more, as fewer cannot "
+            "judge each other; choose a capture with more"
+        )
+    if wrong := [size for size in arguments.cameras if not LEAST_VIEWS <= size <= count]:
         raise UsageError(
             f"{source.name} has {count} cameras, and --cameras asks for {wrong[0]}, expected "
-            f"{LEAST_VIEWS} or more, and no more than there are"
+            f"{LEAST_VIEWS} to {count}; leave --cameras out to inspect all of them"
         )
     return without_masks(source) if arguments.without_masks else source
 

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from hwcodec import BackendUnavailable, HwcodecError, UnsupportedConfig
@@ -131,8 +131,10 @@ def _report(error: Exception | str, code: int) -> int:
     text = str(error)
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         text = f"{error.filename}: {error.strerror}"
-    sys.stderr.write(f"error: {' '.join(text.split()) or type(error).__name__}\n")
-    sys.stderr.flush()
+    # A terminal that is gone takes no words, and the exit code says enough.
+    with suppress(OSError):
+        sys.stderr.write(f"error: {' '.join(text.split()) or type(error).__name__}\n")
+        sys.stderr.flush()
     return code
 
 

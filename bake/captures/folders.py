@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bake.captures.labels import first_few
 from bake.captures.pictures import PictureFiles
 from bake.errors import CaptureError
 
@@ -81,9 +82,8 @@ def _check_whole(
 ) -> None:
     lacking = [str(frame) for frame in frames if frame not in timeline]
     if lacking:
-        more = ", ..." if len(lacking) > _NAMED_AT_MOST else ""
         raise CaptureError(
             f"camera {label} has no {kind} at {len(lacking)} of {len(frames)} frames "
-            f"({', '.join(lacking[:_NAMED_AT_MOST])}{more}), expected one at each; complete the "
+            f"({first_few(lacking, _NAMED_AT_MOST)}), expected one at each; complete the "
             "download, or remove these frames or this camera"
         )

@@ -1,6 +1,6 @@
 """What cameras are called: as their folders or pictures are, so that people find them again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePath
 
 from bake.errors import CaptureError
@@ -35,6 +35,11 @@ def check_distinct(name: str, labels: Sequence[str]) -> None:
             f"capture {name!r} has several cameras that are called {twice!r}, expected a name for "
             "each; rename their folders or pictures"
         )
+
+
+def first_few(names: Collection[str], most: int = 4) -> str:
+    """Up to ``most`` of the names, and dots if there are more."""
+    return ", ".join([*names][:most]) + ", ..." * (len(names) > most)
 
 
 def _shared(names: Sequence[str]) -> str:

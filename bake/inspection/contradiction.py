@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bake.hull import grow_mask
-from bake.inspection.consensus import Votes, silhouette
+from bake.inspection.consensus import silhouette
 from bake.inspection.outlines import Mask, Scene
 from render.cameras import Camera
 
@@ -71,7 +71,7 @@ def _beside(points: NDArray[np.float64], camera: Camera, mask: Mask) -> Mask:
 
 def _spare(scene: Scene, view: int) -> int:
     """Whole pixels within half a voxel as a view sees it."""
-    votes: Votes = scene.votes
+    votes = scene.votes
     camera = scene.instant.cameras[view]
     depth = camera.project(votes.points)[1]
     if not (depth > 0).any():

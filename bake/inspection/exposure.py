@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bake.inspection.colors import Gain
 from bake.inspection.findings import Finding, Verdict
+from bake.inspection.wording import named
 from render.cameras import Camera
 
 Array = NDArray[np.float64]
@@ -27,7 +28,6 @@ _TINT = 0.4
 # Cameras that it takes to know how light varies, in squares and linearly.
 _FOR_SQUARES, _FOR_LINES = 18, 8
 _ROUNDS = 20
-_UNTOLD = Verdict.NOT_CHECKED
 _LIGHT = "brighter or darker by what may be light; so few cameras do not tell it from exposure"
 
 
@@ -67,10 +67,14 @@ def color_findings(
         _finding((view, labels[view]), gains[view], each, bounds)
         for view, each in zip(views, own, strict=True)
     ]
-    untold = [labels[f.view] for f in found if f.view is not None and f.verdict is _UNTOLD]
+    untold = [
+        view
+        for view, finding in zip(views, found, strict=True)
+        if finding.verdict is Verdict.NOT_CHECKED
+    ]
     if untold:
-        words = f"camera{'s' if len(untold) > 1 else ''} {', '.join(untold)}: {_LIGHT}"
-        found.append(Finding(CHECK, None, _UNTOLD, words))
+        words = f"{named(untold, labels)}: {_LIGHT}"
+        found.append(Finding(CHECK, None, Verdict.NOT_CHECKED, words))
     return found
 
 
@@ -102,7 +106,7 @@ def _finding(camera: tuple[int, str], gain: Gain, own: Array, bounds: _Bounds) -
         return Finding(CHECK, view, Verdict.WARNING, measured, helps, "tint", value)
     value = float(np.exp(common))
     if abs(common) > max(allowed, _SURE * gain.spread):
-        return Finding(CHECK, view, _UNTOLD, f"{measured}, {_LIGHT}", value=value)
+        return Finding(CHECK, view, Verdict.NOT_CHECKED, f"{measured}, {_LIGHT}", value=value)
     return Finding(CHECK, view, Verdict.OK, measured, value=value)
 
 

@@ -1,6 +1,6 @@
 """Findings from what masks, matches and motion say of the cameras together."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from bake.captures.source import Source
@@ -11,7 +11,7 @@ from bake.inspection.epipolar import FAULT_SHARE, WARN_SHARE, Epipolar
 from bake.inspection.findings import Finding, Verdict
 from bake.inspection.outlines import Explanation
 from bake.inspection.timing import Timing
-from bake.inspection.wording import remedy, shift_of, swapped
+from bake.inspection.wording import named, remedy, shift_of, swapped
 
 CONSISTENCY, EPIPOLAR, TIMING = "mask consistency", "epipolar", "timing"
 # Median overlap, or share of fitting matches, below which cameras fit nothing in common.
@@ -68,7 +68,7 @@ def _untold(found: Agreement, labels: tuple[str, ...]) -> list[Finding]:
     """What is said of the rig when nothing can be told of some views."""
     findings = []
     if found.disputed:
-        names = _named(found.disputed, labels)
+        names = named(found.disputed, labels)
         words = f"{names}: masks that cannot be of one subject"
         helps = (
             f"{names}: their masks contradict each other or the rest, and too few cameras agree to "
@@ -77,15 +77,9 @@ def _untold(found: Agreement, labels: tuple[str, ...]) -> list[Finding]:
         findings.append(Finding(CONSISTENCY, None, Verdict.FAULT, words, helps, "contradiction"))
     loose = {view for view in found.loose if found.stated[view] < found.median - WARN_BELOW}
     if loose:
-        words = f"{_named(loose, labels)}: a low overlap {_LOOSE}"
+        words = f"{named(loose, labels)}: a low overlap {_LOOSE}"
         findings.append(Finding(CONSISTENCY, None, Verdict.NOT_CHECKED, words))
     return findings
-
-
-def _named(views: Collection[int], labels: tuple[str, ...]) -> str:
-    """The cameras by name, in order."""
-    names = ", ".join(labels[view] for view in sorted(views))
-    return f"camera{'s' if len(views) > 1 else ''} {names}"
 
 
 def match_findings(found: Epipolar, labels: tuple[str, ...]) -> list[Finding]:

@@ -1,8 +1,14 @@
 """What a fault is called, and what helps: sentences that name the camera."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bake.inspection.outlines import Explanation
+
+
+def named(views: Collection[int], labels: Sequence[str]) -> str:
+    """The cameras at some view indices by name, in order."""
+    names = ", ".join(labels[view] for view in sorted(views))
+    return f"camera{'s' if len(views) > 1 else ''} {names}"
 
 
 def remedy(explanation: Explanation, label: str, labels: Sequence[str], shifted: str) -> str:

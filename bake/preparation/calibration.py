@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bake.captures.colmap_model import camera_of, read_model
 from bake.captures.compact_record import CAPTURE_FILE, read_compact
 from bake.captures.easyvolcap import read_rig
+from bake.captures.labels import first_few
 from bake.captures.lens import NO_DISTORTION, LensCamera
 from bake.captures.nerfstudio import to_shot
 from bake.captures.neural3d import camera_of_row, points_in_view, read_poses_bounds
@@ -252,7 +253,7 @@ def _same_but_case(videos: set[str], cameras: set[str]) -> str:
     """Some names that are the same on both sides but for small and capital letters, if any are."""
     known = {name.casefold(): name for name in sorted(cameras)}
     pairs = [f"{v} and {known[v.casefold()]}" for v in sorted(videos) if v.casefold() in known]
-    return ", ".join(pairs[:_NAMED_AT_MOST]) + ", ..." * (len(pairs) > _NAMED_AT_MOST)
+    return first_few(pairs, _NAMED_AT_MOST)
 
 
 def _listed(names: set[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bake.captures.compact_record import CAPTURE_FILE, CompactCapture, read_compact, to_document
+from bake.captures.labels import first_few
 from bake.errors import CaptureError
 
 KEYS = "keys"
@@ -112,5 +113,4 @@ def _shown(value: object) -> str:
 
 
 def _listed(labels: list[str]) -> str:
-    more = ", ..." * (len(labels) > _NAMED_AT_MOST)
-    return (", ".join(labels[:_NAMED_AT_MOST]) or "none") + more
+    return first_few(labels, _NAMED_AT_MOST) or "none"

@@ -5,6 +5,7 @@ from fractions import Fraction
 from itertools import pairwise
 from statistics import median, median_high
 
+from bake.captures.labels import first_few
 from bake.errors import CaptureError
 
 Times = Mapping[str, Sequence[Fraction]]
@@ -44,10 +45,9 @@ def check_steady(label: str, times: Sequence[Fraction], interval: float) -> None
     gaps = [index for index, step in enumerate(steps) if step > _GAP]
     if gaps:
         lost = sum(round(steps[index]) - 1 for index in gaps)
-        places = ", ".join(str(index) for index in gaps[:_NAMED_AT_MOST])
-        more = ", ..." if len(gaps) > _NAMED_AT_MOST else ""
+        places = first_few([str(index) for index in gaps])
         raise CaptureError(
-            f"camera {label} dropped about {lost} pictures (gaps after picture {places}{more}), "
+            f"camera {label} dropped about {lost} pictures (gaps after picture {places}), "
             "expected none; choose frames without them by --frames, leave the camera out, or give "
             "--align times (or first) to repeat the pictures nearest in time"
         )
@@ -119,7 +119,7 @@ def length_notes(
         return ()
     cut = [label for label, each in counts.items() if each > count]
     return (
-        f"up to {longest - count} trailing pictures of {len(cut)} cameras ({_listed(cut)}) are "
+        f"up to {longest - count} trailing pictures of {len(cut)} cameras ({first_few(cut)}) are "
         "cut, as others end earlier",
     )
 
@@ -146,10 +146,5 @@ def _doubt(times: Sequence[Fraction]) -> float:
 
 
 def _named(labels: Collection[str]) -> str:
-    return (
-        f"camera {_listed(labels)} has" if len(labels) == 1 else f"cameras {_listed(labels)} have"
-    )
-
-
-def _listed(labels: Collection[str]) -> str:
-    return ", ".join([*labels][:_NAMED_AT_MOST]) + ", ..." * (len(labels) > _NAMED_AT_MOST)
+    is_one = len(labels) == 1
+    return f"camera{'' if is_one else 's'} {first_few(labels)} {'has' if is_one else 'have'}"

@@ -27,7 +27,7 @@ from benchmarks.fault_benchmark import (
     tally,
 )
 from benchmarks.fault_commands import fault_table
-from benchmarks.fault_planting import without_masks
+from benchmarks.fault_planting import part_of, without_masks
 
 
 @pytest.fixture(autouse=True)
@@ -96,8 +96,9 @@ def test_another_camera_is_opposite(fox, view) -> None:
 
 
 def test_the_whole_rig_is_tried_unless_parts_are_asked_for(fox) -> None:
-    (whole,) = rigs(fox, FaultPlan())
-    assert whole.labels == fox.labels
+    for plan in (FaultPlan(), FaultPlan(draws=3), FaultPlan(rig_sizes=(30,), draws=3)):
+        (whole,) = rigs(fox, plan)
+        assert whole.labels == fox.labels
 
 
 def test_parts_are_even_first_then_random_and_the_same_every_time(fox) -> None:
@@ -127,6 +128,15 @@ def test_every_fault_is_tried_in_every_chosen_camera(fox, monkeypatch) -> None:
             named = [r.planted for r in rows if (len(r.rig), r.fault) == (size, fault.name)]
             assert len({planted[0] for planted in named}) == 3
             assert {len(planted) for planted in named} == {2 if fault.is_paired else 1}
+
+
+def test_a_capture_of_too_few_cameras_is_refused(fox, monkeypatch, capsys) -> None:
+    few = part_of(fox, (0, 1, 2))
+    monkeypatch.setattr("benchmarks.fault_commands.load_loader", lambda name: lambda path: few)
+    assert benchmark(["faults", "procedural:1:16"]) == 2
+    error = capsys.readouterr().err
+    assert "has 3 cameras, expected 4 or more" in error
+    assert "--cameras" not in error
 
 
 def rows_of(*outcomes: Outcome) -> list[FaultRow]:
@@ -194,7 +204,7 @@ def test_the_verb_plants_inspects_and_writes_rows(tmp_path, capsys) -> None:
     ("words", "named"),
     [
         (["nowhere"], "nowhere"),
-        (["procedural:1:16", "--cameras", "3"], "asks for 3, expected 4 or more"),
+        (["procedural:1:16", "--cameras", "3"], "asks for 3, expected 4 to 30"),
         (["procedural:1:16", "--cameras", "6,31"], "has 30 cameras, and --cameras asks for 31"),
         (["procedural:1:16", "--json", "."], "a folder, expected a file name"),
     ],

@@ -104,6 +104,17 @@ def test_stopped_work_ends_as_a_shell_expects_and_says_what_to_do(stop, code, ca
     assert (EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_HUNG_UP) == (130, 143, 129)
 
 
+def test_a_terminal_that_is_gone_changes_no_exit_code(monkeypatch) -> None:
+    class Gone:
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+        flush = write
+
+    monkeypatch.setattr("sys.stderr", Gone())
+    assert run(raising(HungUp())) == EXIT_HUNG_UP
+
+
 posix = pytest.mark.skipif(os.name != "posix", reason="sends signals as POSIX does")
 
 

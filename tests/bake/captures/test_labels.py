@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bake.captures.labels import camera_labels, check_distinct
+from bake.captures.labels import camera_labels, check_distinct, first_few
 from bake.errors import CaptureError
 
 
@@ -50,3 +50,10 @@ def test_two_cameras_of_one_name_are_refused() -> None:
     check_distinct("rig", ("a", "b"))
     with pytest.raises(CaptureError, match=r"several cameras that are called 'a'.*rename"):
         check_distinct("rig", ("a", "b", "a"))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, ""), (1, "a"), (2, "a, b"), (3, "a, b, ..."), (4, "a, b, ...")]
+)
+def test_of_many_names_the_first_few_are_told(count, text) -> None:
+    assert first_few("abcd"[:count], 2) == text
